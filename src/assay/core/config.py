@@ -1,0 +1,158 @@
+"""The schema of a run: one frozen model per section, every key with its meaning and unit.
+
+`load_config` reads it from layers; `assay config show` prints each value with its origin, `assay config schema` the
+JSON Schema. Unknown keys are refused; a renamed key gets no alias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from assay.core.layers import Layered, merge, validate
+from assay.core.types import Json
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class LoraConfig(Section):
+    rank: int = Field(16, ge=1, description="rank of the low-rank update")
+    alpha: float = Field(32.0, gt=0, description="scale; the update is multiplied by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapter's input (0 keeps rollouts on-policy)")
+    targets: tuple[str, ...] | Literal["all-linear"] = Field("all-linear", description="module names to adapt")
+
+
+class ModelConfig(Section):
+    name: str = Field("smollm2", description="a hub name, a local folder, a folder's GGUF file, `smollm2` or `tiny`")
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:0`, `mps`")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: fp32 on a CPU, else bf16 autocast over fp32 weights"
+    )
+    threads: int = Field(0, ge=0, description="CPU threads for torch; 0 takes every core")
+    lora: LoraConfig | None = Field(None, description="train low-rank adapters (peft) instead of all weights")
+
+
+class TasksConfig(Section):
+    source: str = Field(
+        "warehouse", description="a generator's name, a file (.jsonl, .parquet), `gym:NAME`, or a `datasets` hub name"
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="the source's own options (difficulty, shots, split names...)"
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="column map of a file: our name = theirs; or layout = `trl`, `verl`, `openrlhf`, `gsm8k`, `math`",
+    )
+    held_out: str | None = Field(
+        None, description="a second source for evaluation; default: the source's own held-out split"
+    )
+    verifier: str | None = Field(None, description="overrides the tasks' verifier: a name, or my_file.py:function")
+    limit: int | None = Field(None, ge=1, description="use at most this many training tasks")
+
+
+class RewardConfig(Section):
+    rule: str = Field("outcome", description="a rule's name: outcome, gated_format, r1_sum, format_20_80")
+    options: dict[str, float] = Field(default_factory=dict, description="the rule's own numbers")
+
+
+class RolloutConfig(Section):
+    prompts_per_step: int = Field(6, ge=1, description="groups sampled per step (P)")
+    group_size: int = Field(8, ge=2, description="completions per prompt (G)")
+    temperature: float = Field(1.0, gt=0, description="sampling temperature, used for the log-probabilities too")
+    top_p: float = Field(1.0, description="must stay 1 in training: truncated sampling biases the importance ratio")
+    top_k: int = Field(0, description="must stay 0 in training, for the same reason")
+    max_new_tokens: int = Field(64, ge=1, description="longest completion, tokens")
+    max_prompt_tokens: int = Field(1024, ge=1, description="longest prompt, tokens; a longer one is an error")
+    stop: tuple[str, ...] = Field((), description="strings that end a completion")
+    batch_size: int = Field(64, ge=1, description="rows decoded together")
+    retries: int = Field(1, ge=0, description="times a group with a VOID member is sampled again before it is dropped")
+    void_budget: float = Field(
+        0.02, ge=0, le=1, description="share of VOID verdicts (after the first 50) that stops the run"
+    )
+    judge_workers: int = Field(
+        0, ge=0, description="worker processes that judge; 0 judges in this process when the verifier is safe there"
+    )
+    judge_timeout: float = Field(10.0, gt=0, description="seconds per verdict before its worker is killed")
+
+    @model_validator(mode="after")
+    def _untruncated(self) -> RolloutConfig:
+        if self.top_p != 1.0 or self.top_k != 0:
+            raise ValueError(
+                "top_p must be 1 and top_k 0 in training: the log-probabilities would be those of a truncated distribution"
+            )
+        return self
+
+
+class LearnConfig(Section):
+    steps: int = Field(16, ge=1, description="rollout steps")
+    learning_rate: float = Field(1e-5, gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up")
+    minibatches: int = Field(1, ge=1, description="optimiser updates per pass over a rollout batch")
+    epochs: int = Field(1, ge=1, description="passes over each rollout batch")
+    microbatch_tokens: int = Field(
+        4096, ge=1, description="tokens per forward pass (gradient accumulation); lower it to save memory"
+    )
+    advantage_std: Literal["population", "sample", "none"] = Field(
+        "population", description="divide by this standard deviation of the group's rewards"
+    )
+    clip_low: float = Field(0.2, ge=0, lt=1, description="PPO clip range below 1")
+    clip_high: float = Field(0.28, ge=0, description="PPO clip range above 1")
+    kl_coefficient: float = Field(0.0, ge=0, description="weight of the k3 KL to the frozen reference, inside the loss")
+    weight_decay: float = Field(0.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.99)
+    max_grad_norm: float = Field(1.0, gt=0)
+    eval_every: int = Field(0, ge=0, description="evaluate on held-out tasks every N steps; 0: only before and after")
+    save_every: int = Field(0, ge=0, description="checkpoint every N steps; 0: only the last one")
+    keep_last: int = Field(2, ge=1, description="checkpoints kept, the best one aside")
+    logprob_tolerance: float = Field(
+        1e-3, gt=0, description="largest allowed difference between sampled and training log-probs on a CPU"
+    )
+
+
+class EvaluateConfig(Section):
+    problems: int = Field(64, ge=1, description="held-out tasks")
+    samples: int = Field(4, ge=1, description="completions per task, at `temperature`")
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    greedy: bool = Field(True, description="one greedy completion per task as well")
+    k: tuple[int, ...] = Field((1, 4), description="the k of pass@k and maj@k")
+
+
+class TrackConfig(Section):
+    to: tuple[Literal["wandb", "trackio", "tensorboard", "mlflow"], ...] = Field(
+        (), description="trackers to log to besides metrics.jsonl"
+    )
+    project: str = "assay"
+
+
+class RunConfig(Section):
+    """A training run."""
+
+    seed: int = Field(0, ge=0, description="the one seed; every random stream is derived from it")
+    name: str = "run"
+    model: ModelConfig = ModelConfig()
+    tasks: TasksConfig = TasksConfig()
+    reward: RewardConfig = RewardConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    learn: LearnConfig = LearnConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    track: TrackConfig = TrackConfig()
+
+
+def load_config(
+    files: Iterable[Path] = (), overrides: Iterable[str] = (), base: dict[str, Json] | None = None
+) -> RunConfig:
+    """The run's configuration from its layers. Raises ConfigError."""
+    return validate(RunConfig, layers(files, overrides, base))
+
+
+def layers(files: Iterable[Path] = (), overrides: Iterable[str] = (), base: dict[str, Json] | None = None) -> Layered:
+    # `--set verifier=...` is what people type; the key lives in [tasks]
+    spelled = [f"tasks.{each}" if each.startswith("verifier=") else each for each in overrides]
+    return merge(files, spelled, base)

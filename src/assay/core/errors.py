@@ -1,0 +1,101 @@
+"""Every error Assay raises on purpose. Each message is a sentence: what was wrong, where, and what would be right.
+
+AssayError
+├── UsageError            exit 2: the user can mend it in their own files or flags
+│   ├── ConfigError       an unknown key, a bad value, a file that is not TOML
+│   ├── UnknownName       a name that no registry holds (carries the nearest one)
+│   ├── TaskFileError     a task file's line that cannot be read
+│   ├── TruthError        a ground truth that its verifier cannot read
+│   └── RunFolderError    a run folder that exists already, or does not, or is not one
+├── EnvironmentFault      exit 3: this machine lacks something
+│   ├── MissingExtra      an optional dependency
+│   ├── ModelError        a model that cannot be found or loaded
+│   ├── OutOfDisk         no room for an artefact
+│   └── OutOfMemory       no memory for a step (names the knob to turn)
+├── VoidBudgetExceeded    exit 3: too many verdicts were VOID, the run stops with its reasons
+└── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AssayError(Exception):
+    """The root of the tree. `exit_code` is what the command line returns for it."""
+
+    exit_code = 2
+
+
+class UsageError(AssayError):
+    """Something the user wrote or asked for cannot be done as asked."""
+
+
+class ConfigError(UsageError):
+    """A configuration that cannot be used."""
+
+
+class TaskFileError(UsageError):
+    """A task file that cannot be read; the message names file and line."""
+
+
+class TruthError(UsageError):
+    """A ground truth that its verifier cannot read (the verdict's reason is `bad_truth`)."""
+
+
+class RunFolderError(UsageError):
+    """A run folder in the wrong state for what was asked."""
+
+
+class UnknownName(UsageError):
+    """A name that is not registered."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
+        self.kind, self.name, self.known = kind, name, tuple(names)
+
+
+class EnvironmentFault(AssayError):
+    """This machine, or its installation, lacks something."""
+
+    exit_code = 3
+
+
+class MissingExtra(EnvironmentFault):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str, wanted_by: str) -> None:
+        super().__init__(f"{wanted_by} needs {package}, which is not installed: pip install 'assay[{extra}]'")
+        self.package, self.extra, self.wanted_by = package, extra, wanted_by
+
+
+class ModelError(EnvironmentFault):
+    """A model that cannot be found or loaded."""
+
+
+class OutOfDisk(EnvironmentFault):
+    """No room to write an artefact; nothing was left half written."""
+
+
+class OutOfMemory(EnvironmentFault):
+    """A step did not fit in memory; the message names the setting to lower."""
+
+
+class VoidBudgetExceeded(AssayError):
+    """More verdicts were VOID than the budget allows, so the rewards can no longer be trusted."""
+
+    exit_code = 3
+
+
+class NonFiniteStep(AssayError):
+    """A loss or gradient was not finite; the update was refused and its batch dumped."""
+
+    exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known name, or nothing when none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

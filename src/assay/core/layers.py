@@ -1,0 +1,155 @@
+"""Layers of configuration: defaults < `extends` < files left to right < `--set a.b=value`, each value with its origin.
+
+A layer is a nested dict read from TOML, and the origin of each leaf. The schema (a pydantic model) is the only truth
+about which keys exist: an unknown one is refused with the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from assay.core.errors import ConfigError, did_you_mean
+from assay.core.types import Json
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """The merged values, and for each dotted leaf the place it came from."""
+
+    values: dict[str, Json]
+    origins: dict[str, str]
+
+
+def merge(files: Iterable[Path], overrides: Iterable[str] = (), base: Mapping[str, Json] | None = None) -> Layered:
+    """Merge TOML files (each with its `extends`) and `a.b=value` overrides, later ones winning. Raises ConfigError."""
+    merged = Layered({}, {})
+    if base is not None:
+        _lay(merged, base, "built in")
+    for file in files:
+        _lay_file(merged, file, ())
+    for override in overrides:
+        _lay(merged, parse_override(override), "--set")
+    return merged
+
+
+def parse_override(text: str) -> dict[str, Json]:
+    """`a.b=3` as `{"a": {"b": 3}}`. The value is TOML (`true`, `3`, `[1, 2]`, `"x"`), or else the text itself."""
+    key, equals, value = text.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {text}: the form is --set section.key=value")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    nested: Any = parsed
+    for part in reversed(parts):
+        nested = {part: nested}
+    result: dict[str, Json] = nested
+    return result
+
+
+def validate(schema: type[Model], layered: Layered) -> Model:
+    """The model of these values. Raises ConfigError naming each key, where it was set, and what would be right."""
+    _refuse_unknown(schema, layered.values, layered.origins, ())
+    try:
+        return schema.model_validate(layered.values)
+    except ValidationError as error:
+        sentences = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"])
+            origin = _origin(layered.origins, key)
+            got = "" if isinstance(problem.get("input"), (dict, BaseModel)) else f", not {problem.get('input')!r}"
+            message = problem["msg"].removeprefix("Value error, ")
+            sentences.append(f"{origin}: {key}: {message}{got}" if key else f"{origin}: {message}")
+        raise ConfigError("; ".join(sentences)) from None
+
+
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each dotted key and its value, in order."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _lay_file(merged: Layered, file: Path, seen: tuple[Path, ...]) -> None:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such configuration file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
+    parents = values.pop("extends", [])
+    parents = [parents] if isinstance(parents, str) else parents
+    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
+        raise ConfigError(f"{file}: extends: a file name, or a list of them, would be right")
+    for parent in parents:
+        path = (file.parent / parent).resolve()
+        if path in seen or path == file.resolve():
+            raise ConfigError(f"{file}: extends: {parent} leads back to itself")
+        _lay_file(merged, path, (*seen, file.resolve()))
+    _lay(merged, values, str(file))
+
+
+def _lay(merged: Layered, values: Mapping[str, Json], origin: str) -> None:
+    _merge_into(merged.values, values)
+    for key, _ in leaves(values):
+        for old in [each for each in merged.origins if each.startswith(f"{key}.")]:
+            del merged.origins[old]
+        merged.origins[key] = origin
+
+
+def _merge_into(target: dict[str, Json], values: Mapping[str, Json]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            below = target.get(key)
+            if not isinstance(below, dict):
+                below = target[key] = {}
+            _merge_into(below, value)
+        else:
+            target[key] = value
+
+
+def _refuse_unknown(
+    schema: type[BaseModel], values: Mapping[str, Json], origins: Mapping[str, str], path: tuple[str, ...]
+) -> None:
+    known = schema.model_fields
+    for key, value in values.items():
+        dotted = ".".join((*path, key))
+        if key not in known:
+            where = f" in [{'.'.join(path)}]" if path else ""
+            hint = did_you_mean(key, known) or f"; known{where or ' at the top'}: {', '.join(known)}"
+            raise ConfigError(f"{_origin(origins, dotted)}: unknown key {key!r}{where}{hint}")
+        inner = [each for each in (known[key].annotation, *get_args(known[key].annotation)) if _is_model(each)]
+        if len(inner) == 1 and isinstance(value, Mapping):
+            _refuse_unknown(inner[0], value, origins, (*path, key))
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _origin(origins: Mapping[str, str], key: str) -> str:
+    """Where a key was set: its own origin, or that of the nearest one under or above it."""
+    if key in origins:
+        return origins[key]
+    for each, origin in origins.items():
+        if each.startswith(f"{key}."):
+            return origin
+    while "." in key:
+        key = key.rpartition(".")[0]
+        if key in origins:
+            return origins[key]
+    return "configuration"
