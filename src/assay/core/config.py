@@ -124,6 +124,13 @@ class EvaluateConfig(Section):
     k: tuple[int, ...] = Field((1, 4), description="the k of pass@k and maj@k")
 
 
+class AuditConfig(Section):
+    level: Literal["off", "quick", "full"] = Field("quick", description="audit of the verifier before training, when no certificate matches")
+    accepted_risks: dict[str, str] = Field(
+        default_factory=dict, description="holes to train with all the same: name = reason; every report shows them"
+    )
+
+
 class TrackConfig(Section):
     to: tuple[Literal["wandb", "trackio", "tensorboard", "mlflow"], ...] = Field(
         (), description="trackers to log to besides metrics.jsonl"
@@ -142,6 +149,7 @@ class RunConfig(Section):
     rollout: RolloutConfig = RolloutConfig()
     learn: LearnConfig = LearnConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    audit: AuditConfig = AuditConfig()
     track: TrackConfig = TrackConfig()
 
 

@@ -1,0 +1,125 @@
+"""Group --pack--> Batch: the completions of several groups in one row without padding, with what the objective needs.
+
+A prompt stands once for all its completions, and the beginning that all prompts of the batch share stands once for all
+of them (see model/attention). `pack` fills rows up to a number of tokens; a group that alone is larger is cut between
+completions. How groups are spread over rows changes the sums' rounding and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from assay.core.types import Completion
+from assay.model.attention import build_tree
+from assay.model.logprobs import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One completion to learn from: what was sampled, and what it is worth."""
+
+    prompt: tuple[int, ...]
+    completion: Completion
+    advantage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One packed row of M completion tokens. `weights` sum to 1 over the whole rollout batch's tokens."""
+
+    row: Row
+    old: Tensor  # [M] log-probs as sampled
+    advantages: Tensor  # [M]
+    weights: Tensor  # [M]
+    reference: Tensor | None = None  # [M] log-probs of the frozen reference
+
+
+def pack(
+    groups: Sequence[Sequence[Sample]],
+    *,
+    normaliser: float,
+    row_tokens: int,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> list[Batch]:
+    """Rows of at most `row_tokens` tokens where that can be, each token's loss weighted by 1 / `normaliser`."""
+    rows: list[list[Sequence[Sample]]] = []
+    for piece in _pieces(groups, row_tokens):
+        if rows and _row_length([*rows[-1], piece]) <= row_tokens:
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return [_batch(row, normaliser, device, dtype) for row in rows]
+
+
+def _pieces(groups: Sequence[Sequence[Sample]], row_tokens: int) -> Iterator[Sequence[Sample]]:
+    """Each group, cut between completions where it would overflow a row alone."""
+    for group in groups:
+        piece: list[Sample] = []
+        for sample in group:
+            if piece and _row_length([[*piece, sample]]) > row_tokens:
+                yield piece
+                piece = []
+            piece.append(sample)
+        if piece:
+            yield piece
+
+
+def _row_length(row: Sequence[Sequence[Sample]]) -> int:
+    prefix = common_prefix([group[0].prompt for group in row])
+    return prefix + sum(
+        len(group[0].prompt) - prefix + sum(len(each.completion.tokens) - 1 for each in group) for group in row
+    )
+
+
+def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
+    """Length of the longest common beginning that leaves each prompt at least one token of its own."""
+    first, last = min(prompts), max(prompts)
+    limit = min(len(prompt) for prompt in prompts) - 1
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return min(same, limit)
+
+
+def _batch(row: Sequence[Sequence[Sample]], normaliser: float, device: torch.device, dtype: torch.dtype) -> Batch:
+    prefix = common_prefix([group[0].prompt for group in row])
+    tokens: list[int] = list(row[0][0].prompt[:prefix])
+    shape: list[tuple[int, list[int]]] = []
+    predictors: list[int] = []
+    targets: list[int] = []
+    paths: list[tuple[Tensor, int]] = []
+    samples: list[Sample] = []
+    for group in row:
+        prompt = group[0].prompt
+        tokens += prompt[prefix:]
+        last = len(tokens) - 1  # the prompt's last token predicts every completion's first
+        lengths = []
+        for sample in group:
+            completion = sample.completion.tokens
+            start = len(tokens)
+            tokens += completion[:-1]  # the last token predicts nothing that was sampled
+            predictors += [last, *range(start, start + len(completion) - 1)]
+            targets += completion
+            lengths.append(len(completion) - 1)
+            paths.append((torch.tensor([*prompt, *completion], device=device), len(completion)))
+            samples.append(sample)
+        shape.append((len(prompt) - prefix, lengths))
+    counts = torch.tensor([len(each.completion.tokens) for each in samples])
+    advantages = torch.tensor([each.advantage for each in samples], dtype=torch.float64)
+    old = torch.tensor([value for each in samples for value in each.completion.logprobs], dtype=torch.float64)
+    kept = torch.float64 if dtype == torch.float64 else torch.float32
+    return Batch(
+        Row(
+            tokens=torch.tensor(tokens, device=device),
+            tree=build_tree(prefix, shape, device, dtype),
+            predictors=torch.tensor(predictors, device=device),
+            targets=torch.tensor(targets, device=device),
+            paths=tuple(paths),
+        ),
+        old=old.to(device, kept),
+        advantages=advantages.repeat_interleave(counts).to(device, kept),
+        weights=torch.full((int(counts.sum()),), 1.0 / normaliser, dtype=kept, device=device),
+    )

@@ -1,0 +1,262 @@
+"""A whole training run: check the tasks, audit the verifier, evaluate, learn, evaluate again, with everything on disk.
+
+`train(config, out)` starts one, `train(config, out, resume=True)` continues one exactly where its last checkpoint
+stands: rows written after it are dropped and written again, the same to the last digit but for wall time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+from assay.audit.certificate import Certificate, find_certificate, save_certificate
+from assay.audit.run import audit
+from assay.core.config import RunConfig
+from assay.core.errors import ConfigError, NonFiniteStep, OutOfMemory, RunFolderError, UsageError
+from assay.core.records import append_jsonl, to_json, write_jsonl
+from assay.core.run_folder import RunFolder
+from assay.core.types import Task
+from assay.learn.checkpoint import (
+    best_checkpoint,
+    folder_of,
+    latest_checkpoint,
+    load_checkpoint,
+    mark_best,
+    prune,
+    save_checkpoint,
+)
+from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Saved, Stepped, silent
+from assay.learn.policy import Policy
+from assay.learn.track import Tracker, open_trackers
+from assay.learn.trainer import Learner, NonFiniteBatch, train_step
+from assay.measure.evaluate import Evaluation, compare, evaluate, read_evaluations
+from assay.model.load import LoadedModel, load_model
+from assay.reward.rule import find_rule
+from assay.rollout.collect import VoidBudget
+from assay.rollout.engine import Sampling
+from assay.rollout.torch_engine import TorchEngine
+from assay.tasks.check import check_sources
+from assay.tasks.load import load_source, select
+from assay.verify.pool import JudgePool
+
+AUDITED_TASKS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the phases of one run share."""
+
+    config: RunConfig
+    folder: RunFolder
+    learner: Learner
+    held_out: tuple[Task, ...]
+    trackers: tuple[Tracker, ...]
+    listen: Listener
+
+
+def train(
+    config: RunConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    listen: Listener = silent,
+    model: LoadedModel | None = None,
+) -> RunFolder:
+    """Train as `config` says into the run folder `out`; `model` takes the place of `config.model` when given.
+
+    Raises RunFolderError (a folder in the wrong state), ConfigError, TaskFileError or TruthError (found before
+    anything is sampled), VoidBudgetExceeded, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
+    can be resumed from the step it had reached.
+    """
+    as_json = config.model_dump(mode="json")
+    folder = RunFolder.open(out) if resume else RunFolder.create(out, as_json)
+    if resume and folder.config != as_json:
+        raise RunFolderError(f"{out} was started with another configuration: resume it without changing any key")
+    with _opened(config, folder, listen, model) as run, _memory_errors():
+        _go(run)
+    return folder
+
+
+@contextlib.contextmanager
+def _opened(config: RunConfig, folder: RunFolder, listen: Listener, model: LoadedModel | None) -> Iterator[Run]:
+    listen(Began("check", config.tasks.source))
+    source = load_source(config.tasks, "train", config.seed)
+    held_out = load_source(config.tasks, "held_out", config.seed)
+    rule = find_rule(config.reward.rule, config.reward.options)
+    trackers = open_trackers(config.track.to, config, folder.path)
+    with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
+        report = check_sources(source, held_out)
+        listen(Checked(report))
+        if report.problems:
+            raise UsageError("; ".join(report.problems[:5]))
+        tasks = tuple(select(held_out, config.evaluate.problems))
+        _certify(config, folder, tasks, judges, listen)
+        listen(Began("load", config.model.name if model is None else model.name))
+        loaded = model or load_model(config.model)
+        policy = Policy(loaded, config.learn, config.rollout.temperature)
+        engine = TorchEngine(
+            loaded, batch_size=config.rollout.batch_size, max_prompt_tokens=config.rollout.max_prompt_tokens
+        )
+        learner = Learner(config, policy, engine, source, judges, rule, VoidBudget(config.rollout.void_budget))
+        try:
+            yield Run(config, folder, learner, tasks, tuple(trackers), listen)
+        finally:
+            for tracker in trackers:
+                tracker.close()
+
+
+def _certify(
+    config: RunConfig, folder: RunFolder, tasks: Sequence[Task], judges: JudgePool, listen: Listener
+) -> Certificate | None:
+    """Audit the verifier and the rule, unless a certificate matches; refuse a hole that the config does not accept."""
+    rule = find_rule(config.reward.rule, config.reward.options)
+    accepted = config.audit.accepted_risks
+    if config.audit.level == "off":
+        return None
+    found = find_certificate(folder.path, tasks[:AUDITED_TASKS], rule, config.audit.level)
+    if found is not None:
+        listen(Audited(None, accepted))
+        return found
+    listen(Began("audit", f"{config.audit.level} battery on {min(len(tasks), AUDITED_TASKS)} tasks"))
+    report = audit(tasks[:AUDITED_TASKS], level=config.audit.level, rule=rule, judges=judges, seed=config.seed)
+    listen(Audited(report, accepted))
+    open_holes = [hole for hole in report.holes if hole.name not in accepted]
+    if open_holes:
+        names = ", ".join(sorted({hole.name for hole in open_holes}))
+        raise ConfigError(
+            f"the audit found holes that would be trained on: {names}. Mend the verifier or the rule "
+            f"(`assay audit` shows the texts), or name each under audit.accepted_risks with a reason"
+        )
+    return save_certificate(folder.path, report, accepted)
+
+
+def _go(run: Run) -> None:
+    config, folder, policy = run.config, run.folder, run.learner.policy
+    checkpoint = latest_checkpoint(folder)
+    step = 0
+    if checkpoint is not None:
+        run.listen(Began("load", str(checkpoint)))
+        step = int(load_checkpoint(policy, checkpoint)["step"])
+    folder.rewind(step)
+    prune(folder, config.learn.keep_last)
+    run.learner.budget.recount(folder.read_metrics("train"))
+    saved = step
+    baseline = _evaluated(run, 0, "before")
+    try:
+        durations: list[float] = []
+        while step < config.learn.steps:
+            began = perf_counter()
+            run.listen(Began("sample", step=step + 1))
+            result = train_step(run.learner, step + 1)
+            step += 1
+            durations.append(perf_counter() - began)
+            folder.log_rollouts(result.rows)
+            folder.log({"step": step, "kind": "train", **result.metrics})
+            _track(run, step, result.metrics)
+            left = (config.learn.steps - step) * sum(durations[-5:]) / len(durations[-5:])
+            run.listen(Stepped(step, config.learn.steps, result.metrics, result.note, left))
+            is_last = step == config.learn.steps
+            best = False
+            if config.learn.eval_every and step % config.learn.eval_every == 0 and not is_last:
+                best = _is_best(folder, _evaluated(run, step, "during", baseline))
+            if is_last or best or (config.learn.save_every and step % config.learn.save_every == 0):
+                _save(run, step, best)
+                saved = step
+        if _is_best(folder, _evaluated(run, step, "after", baseline)):
+            mark_best(folder, folder_of(folder, step))
+            prune(folder, config.learn.keep_last)
+    except KeyboardInterrupt:
+        # nothing is lost when the interrupt fell between updates; else the step is done again from the last checkpoint
+        if step > saved and not policy.dirty:
+            _save(run, step, best=False)
+        raise
+    except NonFiniteBatch as error:
+        dump = folder.path / f"refused-step-{step + 1:06d}.jsonl"
+        write_jsonl(dump, error.rows)
+        raise NonFiniteStep(f"{error}; its {len(error.rows)} completions stand in {dump}") from error
+
+
+def _evaluated(run: Run, step: int, kind: str, baseline: Evaluation | None = None) -> Evaluation:
+    """The evaluation at `step`, made now unless the folder holds it already."""
+    for row in read_evaluations(run.folder.evaluations):
+        if row.step == step:
+            return row
+    config, learner = run.config, run.learner
+    run.listen(Began("evaluate", f"{len(run.held_out)} held-out problems x {config.evaluate.samples}", step))
+    began = perf_counter()
+    learner.engine.policy = learner.policy.version
+    result, rows = evaluate(
+        learner.engine,
+        run.held_out,
+        samples=config.evaluate.samples,
+        sampling=Sampling(
+            config.rollout.max_new_tokens,
+            temperature=config.evaluate.temperature,
+            top_p=config.evaluate.top_p,
+            stop=config.rollout.stop,
+        ),
+        greedy=config.evaluate.greedy,
+        k=config.evaluate.k,
+        seed=config.seed,
+        judges=learner.judges,
+        rule=learner.rule,
+        step=step,
+        kind=kind,
+        model=learner.policy.loaded.name,
+    )
+    metrics = result.metrics()
+    run.folder.log_rollouts(rows)
+    run.folder.log({"step": step, "kind": "evaluate", **metrics})
+    append_jsonl(run.folder.evaluations, [to_json(result)])
+    _track(run, step, {f"held_out/{name}": value for name, value in metrics.items()})
+    gain = compare(baseline, result, seed=config.seed) if baseline is not None else None
+    run.listen(Evaluated(kind, result, gain, perf_counter() - began))  # type: ignore[arg-type]
+    return result
+
+
+def _is_best(folder: RunFolder, evaluation: Evaluation) -> bool:
+    """Whether no earlier evaluation of a trained policy has a higher held-out pass@1."""
+    trained = [each for each in read_evaluations(folder.evaluations) if each.step > 0]
+    return all(evaluation.pass_at_1 >= each.pass_at_1 for each in trained)
+
+
+def _save(run: Run, step: int, best: bool) -> None:
+    run.listen(Began("save", step=step))
+    config, folder = run.config, run.folder
+    facts = {
+        "seed": config.seed,
+        "data_position": step * config.rollout.prompts_per_step,
+        "train_tasks": run.learner.source.fingerprint,
+        "verifiers": sorted({task.verifier for task in run.held_out}),
+    }
+    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts)
+    if best or best_checkpoint(folder) is None:
+        mark_best(folder, checkpoint)
+    prune(folder, config.learn.keep_last)
+    run.listen(Saved(checkpoint))
+
+
+def _track(run: Run, step: int, metrics: object) -> None:
+    numbers = {name: float(value) for name, value in dict(metrics).items() if isinstance(value, (int, float))}  # type: ignore[call-overload]
+    for tracker in run.trackers:
+        tracker.log(step, numbers)
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
+            text = str(error)
+            if "DefaultCPUAllocator" not in text and "out of memory" not in text:
+                raise
+        raise OutOfMemory(
+            "out of memory: lower learn.microbatch_tokens (the forward and backward pass) or rollout.batch_size "
+            "(sampling), or set model.lora; the run goes on from its last checkpoint with --resume"
+        ) from error

@@ -1,0 +1,161 @@
+"""Log-probabilities of chosen tokens: one function for the reference and the training pass, no logits ever kept.
+
+The head is applied to completion tokens only, a chunk at a time. In training the derivative of the loss with respect
+to the logits, (onehot - softmax) * dl/dlogp / T, is formed in the forward chunk and contracted at once with the
+hidden states and the head's weight, so that no tensor of [tokens, vocabulary] outlives its chunk and nothing is
+computed twice. This asks of the objective that a token's loss depends on no other token's log-probability.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assay.model.attention import Tree, takes_tree_attention, use_attention
+
+log = logging.getLogger(__name__)
+
+CHUNK_ELEMENTS = 2**24  # logits held at once: 64 MiB in fp32
+
+Objective = Callable[[Tensor, slice], Tensor]
+"""(log-probs [m], which of the M chosen tokens) -> losses [m], each already weighted for the sum over the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A packed row and the tokens in it whose log-probabilities are wanted."""
+
+    tokens: Tensor  # [N]
+    tree: Tree
+    predictors: Tensor  # [M] the position in the row whose hidden state predicts the token
+    targets: Tensor  # [M] the token
+    paths: tuple[tuple[Tensor, int], ...]  # per completion: its whole sequence, and how many of its last tokens count
+
+
+def chosen_logprobs(model: Any, row: Row, temperature: float = 1.0) -> Tensor:
+    """[M] log-probabilities of the row's targets at `temperature`, without a gradient."""
+    with torch.no_grad():
+        hidden, weight, bias = _hidden(model, row)
+        return _ChunkedHead.values(hidden, weight, bias, row.targets, temperature)[0]
+
+
+def loss_of(model: Any, row: Row, temperature: float, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
+    """(sum of the objective's losses, ready for backward; log-probs [M]; entropies [M], nats), the last two detached."""
+    hidden, weight, bias = _hidden(model, row)
+    loss, logprobs, entropies = _ChunkedHead.apply(hidden, weight, bias, row.targets, temperature, objective)
+    return loss, logprobs, entropies
+
+
+def _hidden(model: Any, row: Row) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Hidden states [M, d] that predict the targets, and the head's weight [V, d] and bias."""
+    causal_lm = model.get_base_model() if hasattr(model, "get_base_model") else model
+    decoder, head = causal_lm.get_decoder(), causal_lm.get_output_embeddings()
+    why_not = takes_tree_attention(causal_lm, row.tree.depth)
+    if why_not is None:
+        with use_attention(causal_lm):
+            states = decoder(
+                input_ids=row.tokens[None],
+                position_ids=row.tree.positions[None],
+                use_cache=False,
+                tree=row.tree,
+            ).last_hidden_state[0]
+        return states[row.predictors], head.weight, getattr(head, "bias", None)
+    _say_once(why_not)
+    if "sets " in why_not:
+        raise NotImplementedError(f"{type(causal_lm).__name__} rescales its logits ({why_not}), which training does not cover")
+    parts = []
+    for sequence, count in row.paths:  # the plain forward, a completion at a time: exact for any model, and slow
+        states = decoder(input_ids=sequence[None], use_cache=False).last_hidden_state[0]
+        parts.append(states[-count - 1 : -1])
+    return torch.cat(parts), head.weight, getattr(head, "bias", None)
+
+
+_said: set[str] = set()
+
+
+def _say_once(reason: str) -> None:
+    if reason not in _said:
+        _said.add(reason)
+        log.warning("running the plain forward instead of the packed one: %s", reason)
+
+
+class _ChunkedHead(torch.autograd.Function):
+    """Head, log-softmax, choice of the target and the objective, chunk by chunk."""
+
+    @staticmethod
+    def values(
+        hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float
+    ) -> tuple[Tensor, Tensor]:
+        logprobs = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
+        entropies = torch.empty_like(logprobs)
+        for part in _chunks(len(targets), weight.shape[0]):
+            _, logprobs[part], entropies[part] = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
+        return logprobs, entropies
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,  # [M, d]
+        weight: Tensor,  # [V, d]
+        bias: Tensor | None,  # [V]
+        targets: Tensor,  # [M]
+        temperature: float,
+        objective: Objective,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        logprobs = hidden.new_empty(len(targets), dtype=wide)
+        entropies = torch.empty_like(logprobs)
+        total = logprobs.new_zeros(())
+        grad_hidden = torch.empty_like(hidden)
+        grad_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        grad_bias = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
+        for part in _chunks(len(targets), weight.shape[0]):
+            probs, logprobs[part], entropies[part] = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
+            with torch.enable_grad():
+                leaf = logprobs[part].detach().requires_grad_()
+                losses = objective(leaf, part)
+                (slope,) = torch.autograd.grad(losses.sum(), leaf)  # [m] dl/dlogp
+            total += losses.detach().sum()
+            probs.mul_(-slope[:, None])
+            probs[torch.arange(len(slope), device=probs.device), targets[part]] += slope
+            grad_logits = probs.div_(temperature).to(hidden.dtype)  # [m, V]
+            grad_hidden[part] = grad_logits @ weight.to(hidden.dtype)
+            if grad_weight is not None:
+                grad_weight.addmm_(grad_logits.T.to(weight.dtype), hidden[part].to(weight.dtype))
+            if grad_bias is not None:
+                grad_bias += grad_logits.sum(0).to(grad_bias.dtype)
+        ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
+        ctx.mark_non_differentiable(logprobs, entropies)
+        return total, logprobs, entropies
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        grads = [None if grad is None else grad * upstream.to(grad.dtype) for grad in ctx.saved_tensors]
+        return (*grads, None, None, None)
+
+
+def _head_chunk(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(probabilities [m, V], log-probs of the targets [m], entropies [m])."""
+    logits = hidden @ weight.to(hidden.dtype).T  # [m, V]
+    if bias is not None:
+        logits = logits + bias
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if temperature != 1.0:
+        logits = logits / temperature
+    norm = torch.logsumexp(logits, dim=-1)  # [m]
+    chosen = logits.gather(-1, targets[:, None])[:, 0] - norm
+    probs = torch.softmax(logits, dim=-1)
+    mean_logit = torch.einsum("mv,mv->m", probs, logits)
+    return probs, chosen, norm - mean_logit  # H = log Z - E[logit]
+
+
+def _chunks(tokens: int, vocabulary: int) -> list[slice]:
+    size = max(1, CHUNK_ELEMENTS // vocabulary)
+    return [slice(start, min(start + size, tokens)) for start in range(0, tokens, size)]
