@@ -52,7 +52,7 @@ class Policy:
             fused=True,
         )
         self.dirty = False
-        """True between the first change of a step to the weights and the end of that step."""
+        """True from a step's first change to the weights until the trainer has written that step down."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -83,7 +83,6 @@ class Policy:
         for _ in range(config.epochs):
             for batches in minibatches:
                 self._update(batches, counted)
-        self.dirty = False
         return counted.summary()
 
     def _update(self, batches: Sequence[Batch], counted: _Counts) -> None:

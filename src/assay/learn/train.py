@@ -14,7 +14,7 @@ from time import perf_counter
 
 import torch
 
-from assay.audit.certificate import Certificate, find_certificate, save_certificate
+from assay.audit.certificate import Certificate, find_certificate, read_certificate, save_certificate
 from assay.audit.run import audit
 from assay.core.config import RunConfig
 from assay.core.errors import ConfigError, NonFiniteStep, OutOfMemory, RunFolderError, UsageError
@@ -35,13 +35,14 @@ from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, train_step
 from assay.measure.evaluate import Evaluation, compare, evaluate, read_evaluations
-from assay.model.load import LoadedModel, load_model
+from assay.model.load import load_model
 from assay.reward.rule import find_rule
 from assay.rollout.collect import VoidBudget
 from assay.rollout.engine import Sampling
 from assay.rollout.torch_engine import TorchEngine
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
+from assay.verify.base import find_verifier, label
 from assay.verify.pool import JudgePool
 
 AUDITED_TASKS = 12
@@ -65,9 +66,8 @@ def train(
     *,
     resume: bool = False,
     listen: Listener = silent,
-    model: LoadedModel | None = None,
 ) -> RunFolder:
-    """Train as `config` says into the run folder `out`; `model` takes the place of `config.model` when given.
+    """Train as `config` says into the run folder `out`.
 
     Raises RunFolderError (a folder in the wrong state), ConfigError, TaskFileError or TruthError (found before
     anything is sampled), VoidBudgetExceeded, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
@@ -77,13 +77,13 @@ def train(
     folder = RunFolder.open(out) if resume else RunFolder.create(out, as_json)
     if resume and folder.config != as_json:
         raise RunFolderError(f"{out} was started with another configuration: resume it without changing any key")
-    with _opened(config, folder, listen, model) as run, _memory_errors():
+    with _opened(config, folder, listen) as run, _memory_errors():
         _go(run)
     return folder
 
 
 @contextlib.contextmanager
-def _opened(config: RunConfig, folder: RunFolder, listen: Listener, model: LoadedModel | None) -> Iterator[Run]:
+def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[Run]:
     listen(Began("check", config.tasks.source))
     source = load_source(config.tasks, "train", config.seed)
     held_out = load_source(config.tasks, "held_out", config.seed)
@@ -96,8 +96,8 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener, model: Loade
             raise UsageError("; ".join(report.problems[:5]))
         tasks = tuple(select(held_out, config.evaluate.problems))
         _certify(config, folder, tasks, judges, listen)
-        listen(Began("load", config.model.name if model is None else model.name))
-        loaded = model or load_model(config.model)
+        listen(Began("load", config.model.name))
+        loaded = load_model(config.model)
         policy = Policy(loaded, config.learn, config.rollout.temperature)
         engine = TorchEngine(
             loaded, batch_size=config.rollout.batch_size, max_prompt_tokens=config.rollout.max_prompt_tokens
@@ -157,6 +157,7 @@ def _go(run: Run) -> None:
             durations.append(perf_counter() - began)
             folder.log_rollouts(result.rows)
             folder.log({"step": step, "kind": "train", **result.metrics})
+            policy.dirty = False
             _track(run, step, result.metrics)
             left = (config.learn.steps - step) * sum(durations[-5:]) / len(durations[-5:])
             run.listen(Stepped(step, config.learn.steps, result.metrics, result.note, left))
@@ -232,7 +233,8 @@ def _save(run: Run, step: int, best: bool) -> None:
         "seed": config.seed,
         "data_position": step * config.rollout.prompts_per_step,
         "train_tasks": run.learner.source.fingerprint,
-        "verifiers": sorted({task.verifier for task in run.held_out}),
+        "verifiers": sorted({label(find_verifier(task.verifier)) for task in run.held_out}),
+        "certificate": certificate.id if (certificate := read_certificate(folder.path)) else None,
     }
     checkpoint = save_checkpoint(folder, run.learner.policy, step, facts)
     if best or best_checkpoint(folder) is None:

@@ -1,0 +1,88 @@
+"""Supervised fine-tuning on worked examples, the loss on the answer's tokens only (the cold start before RL).
+
+    loss = - sum over answer tokens of log p(token) / number of answer tokens in the batch
+
+The rows are packed as in RL (an example is a group of one), and the head is the same fused one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from assay.core.errors import NonFiniteStep
+from assay.core.rng import stream
+from assay.core.types import Completion, Message
+from assay.learn.batch import Batch, Sample, pack
+from assay.learn.schedule import learning_rate
+from assay.model.load import LoadedModel
+from assay.model.logprobs import loss_of
+from assay.rollout.render import ChatRenderer
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt and the answer to imitate."""
+
+    prompt: tuple[Message, ...]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SftConfig:
+    steps: int
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    warmup_steps: int = 10
+    row_tokens: int = 8192
+    max_grad_norm: float = 1.0
+
+
+def sft(
+    loaded: LoadedModel,
+    examples: Sequence[Example],
+    config: SftConfig,
+    *,
+    seed: int,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
+) -> list[float]:
+    """Fine-tune in place; returns the loss of each step (nats per answer token). Raises NonFiniteStep."""
+    samples = [_sample(loaded, example) for example in examples]
+    trainable = [parameter for parameter in loaded.model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(trainable, lr=config.learning_rate, weight_decay=0.0, fused=True)
+    losses = []
+    for step in range(1, config.steps + 1):
+        drawn = stream(seed, "sft", step).sample(range(len(samples)), min(config.batch_size, len(samples)))
+        chosen = [[samples[index]] for index in drawn]
+        tokens = sum(len(group[0].completion.tokens) for group in chosen)
+        batches = pack(chosen, normaliser=tokens, row_tokens=config.row_tokens, device=loaded.device)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(
+                config.learning_rate, step, config.steps, warmup=config.warmup_steps, schedule="cosine"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for batch in batches:
+            loss, _, _ = loss_of(loaded.model, batch.row, 1.0, _negative_log_likelihood(batch))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss)
+        norm = float(torch.nn.utils.clip_grad_norm_(trainable, config.max_grad_norm))
+        if not norm < float("inf"):
+            raise NonFiniteStep(f"SFT step {step}: the gradient's norm is {norm}; the update was refused")
+        optimiser.step()
+        losses.append(total)
+        progress(step, total)
+    return losses
+
+
+def _negative_log_likelihood(batch: Batch) -> Callable[[Tensor, slice], Tensor]:
+    return lambda logprobs, part: -logprobs * batch.weights[part]
+
+
+def _sample(loaded: LoadedModel, example: Example) -> Sample:
+    prompt = ChatRenderer(loaded.tokenizer)(example.prompt)
+    answer = (*loaded.tokenizer.encode(example.answer, add_special_tokens=False), min(loaded.eos_ids))
+    return Sample(tuple(prompt), Completion(example.answer, answer, (0.0,) * len(answer)), 0.0)
