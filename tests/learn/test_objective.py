@@ -20,7 +20,9 @@ def test_clip_low_and_high(ratio, advantage, surrogate):
     assert -float(loss) == pytest.approx(surrogate, abs=1e-12)
 
 
-@pytest.mark.parametrize(("difference", "value"), [(0.1, 0.00517092), (-0.1, 0.00483742), (1.0, 0.71828183), (0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("difference", "value"), [(0.1, 0.00517092), (-0.1, 0.00483742), (1.0, 0.71828183), (0.0, 0.0)]
+)
 def test_k3(difference, value):
     reference = torch.tensor([difference], dtype=torch.float64)
     assert float(k3(torch.zeros(1, dtype=torch.float64), reference)) == pytest.approx(value, abs=5e-9)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from assay.learn.schedule import learning_rate
@@ -13,4 +15,4 @@ def test_cosine_goes_from_the_peak_to_a_tenth():
     assert rates[9] == 2.0
     assert rates[-1] == pytest.approx(0.2)
     assert rates[54] == pytest.approx(1.1)  # half way
-    assert all(a >= b for a, b in zip(rates[9:], rates[10:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[9:]))

@@ -2,7 +2,16 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, GemmaConfig, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config, Starcoder2Config
+from transformers import (
+    AutoModelForCausalLM,
+    GemmaConfig,
+    LlamaConfig,
+    MistralConfig,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3Config,
+    Starcoder2Config,
+)
 
 from assay.core.types import Completion
 from assay.learn.batch import Sample, pack
@@ -127,13 +136,17 @@ def gradients(model, batches):
     model.zero_grad()
     for batch in batches:
         weight = batch.advantages * batch.weights
-        loss, _, _ = loss_of(model, batch.row, 0.9, lambda logprobs, part, weight=weight: -(weight[part] * logprobs.square()))
+        loss, _, _ = loss_of(
+            model, batch.row, 0.9, lambda logprobs, part, weight=weight: -(weight[part] * logprobs.square())
+        )
         loss.backward()
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
 # Llama's norms compute in fp32 whatever the weights' type; Starcoder2's are in fp64 throughout
-@pytest.mark.parametrize(("name", "tolerance"), [("llama, grouped queries, tied", 1e-6), ("llama", 1e-6), ("starcoder2", 1e-10)])
+@pytest.mark.parametrize(
+    ("name", "tolerance"), [("llama, grouped queries, tied", 1e-6), ("llama", 1e-6), ("starcoder2", 1e-10)]
+)
 def test_gradients_do_not_depend_on_the_packing_and_match_autograd(name, tolerance):
     model, groups = build(CONFIGS[name]).double(), some_groups()
     reference = gradients(model, packed(groups, dtype=torch.float64))

@@ -20,10 +20,14 @@ COLD_START_EXAMPLES = 4000
 
 
 def demo(
-    tiny: Annotated[bool, typer.Option("--tiny", help="a 100k-parameter decoder from scratch, in about two minutes")] = False,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="a 100k-parameter decoder from scratch, in about two minutes")
+    ] = False,
     seed: Annotated[int, typer.Option(help="the seed of every random stream")] = 0,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value (repeatable)")] = None,
-    out: Annotated[Path | None, typer.Option(help="the run folder to make (default: runs/demo, or the next free name)")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="the run folder to make (default: runs/demo, or the next free name)")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="continue this run folder from its last checkpoint")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as one JSON object")] = False,
 ) -> None:
@@ -42,7 +46,7 @@ def demo(
             config = cold_started(config, folder, console)
     result = run(config, folder, console, resume=resume is not None)
     if as_json:
-        print(json.dumps(result))
+        typer.echo(json.dumps(result))
         return
     show_next(result, console)
 
@@ -61,21 +65,27 @@ def cold_started(config: RunConfig, folder: Path, console: Console) -> RunConfig
 
     Without it RL has nothing to build on: a policy that is right 9 % of the time collapses.
     """
+    import torch
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 
     from assay.learn.sft import Example, SftConfig, sft
-    from assay.model.load import save_model, set_threads
+    from assay.model.load import save_model
     from assay.model.tiny import build_tiny
     from assay.tasks.generators.chain import CHARACTERS
     from assay.tasks.load import load_source
 
-    set_threads(config.model.threads)
+    torch.set_num_threads(config.model.threads or 1)  # matrices this small are slower on more
     loaded = build_tiny(CHARACTERS, seed=config.seed)
     source = load_source(config.tasks, "train", config.seed)
     count = COLD_START_EXAMPLES if source.length is None else min(source.length, COLD_START_EXAMPLES)
     examples = [Example(*source.demonstration(index)) for index in range(count)]  # type: ignore[attr-defined]
-    columns = (TextColumn("[bold cyan]cold start[/] SFT"), BarColumn(24), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
+    columns = (
+        TextColumn("[bold cyan]cold start[/] SFT"),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+    )
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         work = bar.add_task("sft", total=COLD_START_STEPS, loss=float("nan"))
         losses = sft(

@@ -39,7 +39,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._quiet()
 
     def __call__(self, event: Event) -> None:
@@ -50,7 +52,9 @@ class Progress:
             case Checked(report):
                 self.line("tasks", report.sentence())
             case Audited(report, accepted):
-                self.line("audit", report.sentence() if report else "a certificate of this verifier and these tasks stands")
+                self.line(
+                    "audit", report.sentence() if report else "a certificate of this verifier and these tasks stands"
+                )
                 for name, reason in accepted.items():
                     self.line("", f"[yellow]accepted risk[/] {escape(name)}: {escape(reason)}")
             case Evaluated(kind, evaluation, gain, seconds):

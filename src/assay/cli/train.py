@@ -17,7 +17,9 @@ from assay.core.run_folder import RunFolder
 
 
 def train(
-    configs: Annotated[list[Path] | None, typer.Argument(help="TOML files, later ones winning", show_default=False)] = None,
+    configs: Annotated[
+        list[Path] | None, typer.Argument(help="TOML files, later ones winning", show_default=False)
+    ] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value (repeatable)")] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder to make (default: runs/NAME)")] = None,
     resume: Annotated[Path | None, typer.Option(help="continue this run folder from its last checkpoint")] = None,
@@ -40,7 +42,7 @@ def train(
     folder = resume or out or Path("runs") / config.name
     result = run(config, folder, console, resume=resume is not None)
     if as_json:
-        print(json.dumps(result))
+        typer.echo(json.dumps(result))
 
 
 def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> dict[str, object]:
@@ -68,7 +70,9 @@ def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> d
     checkpoint = latest_checkpoint(done)
     best = best_checkpoint(done)
     progress.line("report", str(page))
-    progress.line("model", f"{checkpoint}" + ("" if checkpoint is None or best in (None, checkpoint.name) else f" (best: {best})"))
+    progress.line(
+        "model", f"{checkpoint}" + ("" if checkpoint is None or best in (None, checkpoint.name) else f" (best: {best})")
+    )
     return {
         "run": str(done.path),
         "report": str(page),
@@ -101,20 +105,25 @@ def show_plan(config: RunConfig, console: Console, as_json: bool) -> None:
 
     from assay.cli.progress import clock
     from assay.learn.plan import plan
-    from assay.model.load import load_shape, load_tokenizer
+    from assay.model.shape import read_shape
     from assay.rollout.render import ChatRenderer
     from assay.tasks.load import load_source
 
     task = load_source(config.tasks, "train", config.seed).task(0)
-    prompt_tokens = len(ChatRenderer(load_tokenizer(config.model))(task.prompt))
-    found = plan(config, load_shape(config.model), prompt_tokens)
+    shape, tokenizer = read_shape(config.model)
+    prompt_tokens = len(ChatRenderer(tokenizer)(task.prompt))
+    found = plan(config, shape, prompt_tokens)
     if as_json:
-        print(json.dumps(asdict(found) | {"peak": found.peak}))
+        typer.echo(json.dumps(asdict(found) | {"peak": found.peak}))
         return
     parts = ("weights", "gradients", "optimiser", "reference", "activations", "cache")
-    console.print(f"[bold cyan]{'model':<9}[/] {found.parameters / 1e6:,.1f} M parameters, {found.trainable / 1e6:,.1f} M trained")
+    console.print(
+        f"[bold cyan]{'model':<9}[/] {found.parameters / 1e6:,.1f} M parameters, {found.trainable / 1e6:,.1f} M trained"
+    )
     sizes = ", ".join(f"{name} {getattr(found, name) / 2**30:.2f}" for name in parts if getattr(found, name))
-    console.print(f"[bold cyan]{'memory':<9}[/] about {found.peak / 2**30:.1f} GiB at the peak ({sizes} GiB)", highlight=False)
+    console.print(
+        f"[bold cyan]{'memory':<9}[/] about {found.peak / 2**30:.1f} GiB at the peak ({sizes} GiB)", highlight=False
+    )
     console.print(
         f"[bold cyan]{'tokens':<9}[/] at most {found.tokens_per_step:,} sampled a step, {found.steps} steps; "
         f"{found.evaluation_tokens:,} in evaluations; prompts of {prompt_tokens} tokens",

@@ -72,7 +72,9 @@ def load_checkpoint(policy: Policy, folder: Path) -> dict[str, Json]:
         missing, unexpected = model.load_state_dict(weights, strict=False)
         tied = set(getattr(model, "all_tied_weights_keys", None) or getattr(model, "_tied_weights_keys", None) or ())
         if unexpected or set(missing) - tied:
-            raise RunFolderError(f"{folder} holds the weights of another model: {[*missing, *unexpected][:3]} do not match")
+            raise RunFolderError(
+                f"{folder} holds the weights of another model: {[*missing, *unexpected][:3]} do not match"
+            )
     state = torch.load(folder / "training" / "optimiser.pt", weights_only=True, map_location=policy.loaded.device)
     policy.optimiser.load_state_dict(state)
     policy.version = int(manifest["policy"])

@@ -90,7 +90,10 @@ class Policy:
         for batch in batches:
             with self._autocast():
                 loss, logprobs, entropies = loss_of(
-                    self.loaded.model, batch.row, self.temperature, lambda now, part, batch=batch: self._losses(now, batch, part)
+                    self.loaded.model,
+                    batch.row,
+                    self.temperature,
+                    lambda now, part, batch=batch: self._losses(now, batch, part),
                 )
             if not torch.isfinite(loss):
                 raise NonFiniteStep(f"the loss is {float(loss)}: the update was refused")

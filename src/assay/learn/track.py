@@ -51,7 +51,9 @@ def _mlflow(config: RunConfig, folder: Path) -> Tracker:
     mlflow.start_run(run_name=config.name)
     names = str.maketrans({"@": "_at_"})  # mlflow refuses `@` in a metric's name
     return Tracker(
-        lambda step, metrics: mlflow.log_metrics({key.translate(names): value for key, value in metrics.items()}, step=step),
+        lambda step, metrics: mlflow.log_metrics(
+            {key.translate(names): value for key, value in metrics.items()}, step=step
+        ),
         mlflow.end_run,
     )
 

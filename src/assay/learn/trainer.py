@@ -69,10 +69,15 @@ def train_step(learner: Learner, step: int) -> StepResult:
         budget=learner.budget,
     )
     groups = collected.groups
-    advantages = [group_advantages(torch.tensor(group.rewards), config.learn.advantage_std).tolist() for group in groups]
+    advantages = [
+        group_advantages(torch.tensor(group.rewards), config.learn.advantage_std).tolist() for group in groups
+    ]
     rows = tuple(_rows(groups, advantages, config.seed, step))
     teaching = [
-        [Sample(group.prompt_tokens, member.completion, value) for member, value in zip(group.members, values, strict=True)]
+        [
+            Sample(group.prompt_tokens, member.completion, value)
+            for member, value in zip(group.members, values, strict=True)
+        ]
         for group, values in zip(groups, advantages, strict=True)
         if config.learn.kl_coefficient > 0 or any(values)  # no spread and no KL: no gradient, so no backward
     ]
@@ -116,7 +121,9 @@ def draw_tasks(source: TaskSource, config: RunConfig, step: int) -> list[Task]:
     positions = range(first, first + config.rollout.prompts_per_step)
     if length is None:
         return [source.task(position) for position in positions]
-    return [source.task(_shuffled(config.seed, position // length, length)[position % length]) for position in positions]
+    return [
+        source.task(_shuffled(config.seed, position // length, length)[position % length]) for position in positions
+    ]
 
 
 def _shuffled(seed: int, epoch: int, length: int) -> list[int]:

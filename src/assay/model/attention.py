@@ -46,7 +46,9 @@ class Tree:
     depth: int
 
 
-def build_tree(prefix: int, groups: Sequence[tuple[int, Sequence[int]]], device: torch.device, dtype: torch.dtype) -> Tree:
+def build_tree(
+    prefix: int, groups: Sequence[tuple[int, Sequence[int]]], device: torch.device, dtype: torch.dtype
+) -> Tree:
     """The tree of a common prefix of `prefix` tokens and, per group, (suffix length, completion lengths)."""
     positions: list[Tensor] = [torch.arange(prefix)]
     blocks: list[Block] = [Block(0, prefix, (), None)] if prefix else []
@@ -103,7 +105,9 @@ def tree_attention(
     for block in tree.blocks:
         spans = (*block.before, (block.start, block.stop))
         keys = torch.cat([key[:, :, a:b] for a, b in spans], dim=2) if block.before else key[:, :, slice(*spans[0])]
-        values = torch.cat([value[:, :, a:b] for a, b in spans], dim=2) if block.before else value[:, :, slice(*spans[0])]
+        values = (
+            torch.cat([value[:, :, a:b] for a, b in spans], dim=2) if block.before else value[:, :, slice(*spans[0])]
+        )
         queries = query[:, :, block.start : block.stop]
         mask = block.mask
         if mask is None and block.before:

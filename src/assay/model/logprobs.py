@@ -67,7 +67,9 @@ def _hidden(model: Any, row: Row) -> tuple[Tensor, Tensor, Tensor | None]:
         return states[row.predictors], head.weight, getattr(head, "bias", None)
     _say_once(why_not)
     if "sets " in why_not:
-        raise NotImplementedError(f"{type(causal_lm).__name__} rescales its logits ({why_not}), which training does not cover")
+        raise NotImplementedError(
+            f"{type(causal_lm).__name__} rescales its logits ({why_not}), which training does not cover"
+        )
     parts = []
     for sequence, count in row.paths:  # the plain forward, a completion at a time: exact for any model, and slow
         states = decoder(input_ids=sequence[None], use_cache=False).last_hidden_state[0]
