@@ -7,9 +7,10 @@ step is a function of the weights, the optimiser's state and the groups.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -43,7 +44,10 @@ class Policy:
     def __init__(self, loaded: LoadedModel, config: LearnConfig, temperature: float) -> None:
         self.loaded, self.config, self.temperature = loaded, config, temperature
         self.version = 0
-        self.reference = _frozen_reference(loaded.model) if config.kl_coefficient > 0 else None
+        self._has_adapter = hasattr(loaded.model, "disable_adapter")
+        self._frozen = None
+        if config.kl_coefficient > 0 and not self._has_adapter:
+            self._frozen = copy.deepcopy(loaded.model).requires_grad_(False).eval()
         self.optimiser = torch.optim.AdamW(
             [parameter for parameter in loaded.model.parameters() if parameter.requires_grad],
             lr=config.learning_rate,
@@ -89,16 +93,12 @@ class Policy:
         self.optimiser.zero_grad(set_to_none=True)
         for batch in batches:
             with self._autocast():
-                loss, logprobs, entropies = loss_of(
-                    self.loaded.model,
-                    batch.row,
-                    self.temperature,
-                    lambda now, part, batch=batch: self._losses(now, batch, part),
-                )
+                objective = partial(self._losses, batch)
+                loss, logprobs, entropies = loss_of(self.loaded.model, batch.row, self.temperature, objective)
             if not torch.isfinite(loss):
-                raise NonFiniteStep(f"the loss is {float(loss)}: the update was refused")
+                raise NonFiniteStep(f"the loss is {loss.item()}: the update was refused")
             loss.backward()
-            counted.add(batch, float(loss), logprobs, entropies, self.config)
+            counted.add(batch, loss.item(), logprobs, entropies, self.config)
         trainable = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
         norm = float(torch.nn.utils.clip_grad_norm_(trainable, self.config.max_grad_norm))
         if not norm < float("inf"):  # also NaN
@@ -109,7 +109,7 @@ class Policy:
         self.optimiser.zero_grad(set_to_none=True)
         counted.end_update(norm)
 
-    def _losses(self, logprobs: torch.Tensor, batch: Batch, part: slice) -> torch.Tensor:
+    def _losses(self, batch: Batch, logprobs: torch.Tensor, part: slice) -> torch.Tensor:
         losses = ppo_clip(
             logprobs, batch.old[part], batch.advantages[part], self.config.clip_low, self.config.clip_high
         )
@@ -118,10 +118,19 @@ class Policy:
         return losses * batch.weights[part]
 
     def _with_reference(self, batches: Sequence[Batch]) -> list[Batch]:
-        if self.reference is None:
+        if self.config.kl_coefficient == 0:
             return list(batches)
-        with self._autocast(), self.reference as model:
+        with self._autocast(), self._reference() as model:
             return [replace(batch, reference=chosen_logprobs(model, batch.row, self.temperature)) for batch in batches]
+
+    @contextmanager
+    def _reference(self) -> Iterator[Any]:
+        """The frozen starting point; with LoRA it is the base with the adapter off, so no second copy is kept."""
+        if self._has_adapter:
+            with self.loaded.model.disable_adapter():
+                yield self.loaded.model
+        else:
+            yield self._frozen
 
     def _autocast(self) -> Any:
         kind = self.loaded.device.type
@@ -130,30 +139,6 @@ class Policy:
     def _set_learning_rate(self, rate: float) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-
-
-class _Reference:
-    """A context manager that gives the model to take reference log-probs from."""
-
-    def __init__(self, model: Any, adapter: bool) -> None:
-        self.model, self.adapter, self._open = model, adapter, None
-
-    def __enter__(self) -> Any:
-        if self.adapter:  # the base with the adapter off: no second copy
-            self._open = self.model.disable_adapter()
-            self._open.__enter__()
-        return self.model
-
-    def __exit__(self, *error: Any) -> None:
-        if self._open is not None:
-            self._open.__exit__(*error)
-            self._open = None
-
-
-def _frozen_reference(model: Any) -> _Reference:
-    if hasattr(model, "disable_adapter"):
-        return _Reference(model, adapter=True)
-    return _Reference(copy.deepcopy(model).requires_grad_(False).eval(), adapter=False)
 
 
 class _Counts:

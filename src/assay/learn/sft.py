@@ -67,8 +67,8 @@ def sft(
         total = 0.0
         for batch in batches:
             loss, _, _ = loss_of(loaded.model, batch.row, 1.0, _negative_log_likelihood(batch))
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss)
+            loss.backward()
+            total += loss.item()
         norm = float(torch.nn.utils.clip_grad_norm_(trainable, config.max_grad_norm))
         if not norm < float("inf"):
             raise NonFiniteStep(f"SFT step {step}: the gradient's norm is {norm}; the update was refused")

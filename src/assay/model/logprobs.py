@@ -86,7 +86,7 @@ def _say_once(reason: str) -> None:
         log.warning("running the plain forward instead of the packed one: %s", reason)
 
 
-class _ChunkedHead(torch.autograd.Function):
+class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
     """Head, log-softmax, choice of the target and the objective, chunk by chunk."""
 
     @staticmethod
@@ -136,7 +136,7 @@ class _ChunkedHead(torch.autograd.Function):
         return total, logprobs, entropies
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         grads = [None if grad is None else grad * upstream.to(grad.dtype) for grad in ctx.saved_tensors]
         return (*grads, None, None, None)
 

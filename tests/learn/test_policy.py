@@ -1,0 +1,122 @@
+"""Updates of a policy: clipping over several updates, refused non-finite steps, LoRA's reference, the exact gradient."""
+
+import pytest
+import torch
+
+from assay.core.config import LearnConfig
+from assay.core.errors import NonFiniteStep
+from assay.core.types import Completion
+from assay.learn.batch import Sample
+from assay.learn.policy import Policy
+from assay.model.tiny import build_tiny
+
+
+def groups_of(policy, count=4, size=4, length=6):
+    """Random completions with the log-probs that the policy gives them now, advantages +1 and -1 in turn."""
+    draw = torch.Generator().manual_seed(1)
+    groups = []
+    for _ in range(count):
+        prompt = tuple(torch.randint(4, 14, (5,), generator=draw).tolist())
+        group = []
+        for place in range(size):
+            tokens = tuple(torch.randint(4, 14, (length,), generator=draw).tolist())
+            with torch.no_grad():
+                logits = policy.loaded.model(torch.tensor([[*prompt, *tokens]])).logits[0, len(prompt) - 1 : -1]
+            logprobs = torch.log_softmax(logits, -1).gather(-1, torch.tensor(tokens)[:, None])[:, 0]
+            group.append(Sample(prompt, Completion("", tokens, tuple(logprobs.tolist())), 1.0 if place % 2 else -1.0))
+        groups.append(group)
+    return groups
+
+
+def make_policy(**learn):
+    return Policy(build_tiny("0123456789"), LearnConfig(**{"learning_rate": 1e-2, **learn}), temperature=1.0)
+
+
+def total(groups):
+    return sum(len(each.completion.tokens) for group in groups for each in group)
+
+
+def weights(policy):
+    return torch.cat([parameter.detach().flatten().clone() for parameter in policy.loaded.model.parameters()])
+
+
+def test_one_update_is_on_policy_and_several_are_clipped():
+    policy = make_policy()
+    groups = groups_of(policy)
+    first = policy.learn(groups, 1e-2, total(groups))
+    assert first.updates == 1
+    assert first.clip_low == first.clip_high == 0
+    assert first.logprob_difference < 1e-4
+
+    policy = make_policy(epochs=3, minibatches=2)
+    groups = groups_of(policy)
+    several = policy.learn(groups, 1e-2, total(groups))
+    assert several.updates == 6
+    assert several.clip_low > 0
+    assert several.clip_high > 0
+
+
+def test_a_step_raises_what_was_rewarded():
+    policy = make_policy()
+    groups = groups_of(policy)
+    policy.learn(groups, 1e-2, total(groups))
+    after = groups_of(policy)  # the same tokens, under the new weights
+    gain = [
+        sum(new.completion.logprobs) - sum(old.completion.logprobs)
+        for before, now in zip(groups, after, strict=True)
+        for old, new in zip(before, now, strict=True)
+    ]
+    good = sum(gain[1::2])
+    bad = sum(gain[0::2])
+    assert good > bad
+
+
+def test_the_update_does_not_depend_on_row_size():
+    results = []
+    for row_tokens in (4096, 40, 1):
+        policy = make_policy(microbatch_tokens=row_tokens)
+        groups = groups_of(policy)
+        policy.learn(groups, 1e-3, total(groups))
+        results.append(weights(policy))
+    # AdamW's first step divides each gradient by its own size, so only gradients of rounding size may differ
+    for other in results[1:]:
+        assert (other - results[0]).abs().mean() < 1e-6
+
+
+def test_kl_pulls_back_to_the_reference():
+    free, held = make_policy(epochs=8), make_policy(epochs=8, kl_coefficient=5.0)
+    start = weights(free)
+    for policy in (free, held):
+        groups = groups_of(policy)
+        update = policy.learn(groups, 1e-3, total(groups))
+    assert update.kl is not None
+    assert update.kl > 0
+    assert (weights(held) - start).norm() < (weights(free) - start).norm()
+
+
+def test_left_out_groups_make_a_smaller_step_of_the_gradient():
+    policy = make_policy(max_grad_norm=1e9)
+    groups = groups_of(policy)
+    whole = policy.learn(groups, 0.0, total(groups)).grad_norm
+    half = policy.learn(groups, 0.0, 2 * total(groups)).grad_norm
+    assert half == pytest.approx(whole / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_non_finite_step_is_refused_and_changes_nothing(poison):
+    policy = make_policy()
+    groups = groups_of(policy)
+    before = weights(policy)
+    spoilt = [[Sample(each.prompt, each.completion, poison) for each in groups[0]]]
+    with pytest.raises(NonFiniteStep, match="refused"):
+        policy.learn(spoilt, 1e-2, total(groups))
+    assert torch.equal(weights(policy), before)
+    assert not policy.dirty
+
+
+def test_dirty_from_the_first_change_until_the_trainer_says_otherwise():
+    policy = make_policy()
+    groups = groups_of(policy)
+    assert not policy.dirty
+    policy.learn(groups, 1e-2, total(groups))
+    assert policy.dirty
