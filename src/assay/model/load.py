@@ -215,7 +215,7 @@ def _read_named(name: str) -> tuple[Any, Any, Path | None]:
         )
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) or name.startswith((".", "/")):
         raise ModelError(f"model {name}: no such folder{_near(name)}")
-    return (*_read_hub(name), None)
+    return _read_hub(name)
 
 
 def _read_folder(folder: Path, name: str) -> tuple[Any, Any]:
@@ -224,18 +224,27 @@ def _read_folder(folder: Path, name: str) -> tuple[Any, Any]:
         ggufs = sorted(folder.glob("*.gguf"))
         hint = f"; name the file: {ggufs[0]}" if ggufs else ""
         raise ModelError(f"model {name}: the folder holds no config.json{hint}")
-    if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
+    if not _has_weights(folder):
         raise ModelError(f"model {name}: the folder holds no weights (model.safetensors would be right)")
     return _pretrained(str(folder), name)
 
 
-def _read_hub(name: str) -> tuple[Any, Any]:
-    """From the local hub cache as it stands, else from the hub."""
+def _has_weights(folder: Path) -> bool:
+    return any(next(folder.glob(pattern), None) is not None for pattern in WEIGHTS)
+
+
+def _read_hub(name: str) -> tuple[Any, Any, Path | None]:
+    """From the local hub cache as it stands (no network is asked for), else from the hub."""
+    from huggingface_hub import snapshot_download
+
     try:
-        return _pretrained(name, name, local_files_only=True)
-    except ModelError:
-        _reach_hub(name)
-        return _pretrained(name, name)
+        folder = Path(snapshot_download(name, local_files_only=True))
+    except (OSError, ValueError):
+        folder = None
+    if folder is not None and (folder / "config.json").is_file() and _has_weights(folder):
+        return (*_pretrained(str(folder), name), folder)
+    _reach_hub(name)
+    return (*_pretrained(name, name), None)
 
 
 def _reach_hub(name: str) -> None:
