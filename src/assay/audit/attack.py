@@ -1,0 +1,31 @@
+"""The noun: a named way to earn a reward without earning it, or to be refused one that was earned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.audit.witness import Witness
+from assay.core.types import Task
+
+Expect = Literal["unpaid", "paid"]
+Craft = Callable[[Task, Witness], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """`craft(task, witness)` makes responses out of this task's own truth.
+
+    `expect` "unpaid": every one of them is wrong, or no answer at all, by construction, so none may earn anything.
+    `expect` "paid": every one of them is a right answer in other clothes (an equivalent).
+    `is_blind`: needs no right answer, so it is tried where none is known too. `is_heavy`: slow or large by intent, and
+    tried on few tasks.
+    """
+
+    name: str
+    family: str
+    craft: Craft
+    expect: Expect = "unpaid"
+    is_blind: bool = False
+    is_heavy: bool = False

@@ -1,0 +1,24 @@
+"""The battery: every attack and every equivalent, and a fingerprint that changes when any of them does."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from assay.audit.attack import Attack
+from assay.audit.attacks import answers, format, injection, persuasion
+from assay.audit.equivalents import EQUIVALENTS
+
+ATTACKS: tuple[Attack, ...] = (*format.ATTACKS, *answers.ATTACKS, *injection.ATTACKS, *persuasion.ATTACKS)
+BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *ATTACKS)
+
+
+@cache
+def battery_fingerprint() -> str:
+    """12 hex digits over the source of the whole room: an audit by another battery is another audit."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(here.rglob("*.py")):
+        digest.update(f"{file.relative_to(here)}".encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
