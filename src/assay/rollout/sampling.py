@@ -52,7 +52,7 @@ def _block_sums(weights: Tensor) -> tuple[Tensor, Tensor]:
 
 def _invert(weights: Tensor, sums: Tensor, target: Tensor) -> Tensor:
     """The token in which the cumulative weight passes `target` [R]; never one of weight zero."""
-    rows, vocabulary = weights.shape
+    vocabulary = weights.shape[-1]
     before = sums.cumsum(-1)  # [R, blocks]
     block = _first_above(before, sums, target)  # [R]
     left = target - (before.gather(-1, block[:, None]) - sums.gather(-1, block[:, None]))[:, 0]
