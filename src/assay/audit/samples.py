@@ -1,0 +1,40 @@
+"""Small tasks to audit a verifier on when nobody names a task source: truths of each shape that the verifier reads."""
+
+from __future__ import annotations
+
+from assay.core.errors import UsageError
+from assay.core.types import Json, Message, Task
+
+NUMBERS = ("168", "12", "-7", "50.35", "1/3", "2500", "0.5", "162", "405", "7")
+WORDS = ("Paris", "north-east", "mitochondria", "2x+1")
+CHOICES = {"A": "the first law", "B": "the second law", "C": "the third law", "D": "none of these laws"}
+
+TRUTHS: dict[str, tuple[Json, ...]] = {
+    "math": (
+        *(*NUMBERS, r"\frac{3}{4}", r"2\sqrt{3}", r"\frac{\pi}{4}", "x^2+1", "(1, 2)", r"\frac{x}{2}", "3x+4y+14=0"),
+        {"answer": "50.35", "tolerance": {"absolute": 0.001}},
+        {"answer": "168", "field": "answer_tag"},
+        {"answer": "168", "field": "hash_line"},
+        {"answer": "168", "field": "final_line"},
+        {"answer": "168", "field": "whole_text"},
+    ),
+    "choice": (
+        *"ABCD",
+        *({"answer": letter, "choices": CHOICES} for letter in "BD"),
+    ),
+}
+
+
+def sample_tasks(verifier: str) -> list[Task]:
+    """Tasks for `verifier`. A user's own function gets numbers and words. Raises UsageError for a verifier whose truths
+    cannot be guessed."""
+    if verifier not in TRUTHS and ":" not in verifier:
+        raise UsageError(
+            f"there are no sample tasks for the verifier {verifier!r}: name tasks that use it with --tasks SOURCE"
+        )
+    truths = TRUTHS.get(verifier, (*NUMBERS, *WORDS))
+    prompt = "Problem {}. Give the answer in the form that was asked for."
+    return [
+        Task(f"sample-{i}", (Message("user", prompt.format(i)),), verifier, truth, "audit samples")
+        for i, truth in enumerate(truths)
+    ]
