@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.audit.certificate import certify
+from assay.audit.foreign import ForeignJudges, foreign_tasks, parse_reward
 from assay.audit.junit import junit
 from assay.audit.page import page
 from assay.audit.report import AuditReport
@@ -33,8 +34,13 @@ SHOWN = 300  # characters of a hole's text on the terminal; --json and --html ha
 
 def audit(
     subject: Annotated[
-        str, typer.Argument(help="a verifier (math, my_file.py:check) or a task source (warehouse, tasks.jsonl)")
-    ],
+        str | None,
+        typer.Argument(help="a verifier (math, my_file.py:check) or a task source (warehouse, tasks.jsonl)"),
+    ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(help="somebody else's: trl:MODULE.FUNC, verl:FILE:compute_score, openrlhf:FILE or http:URL"),
+    ] = None,
     tasks: Annotated[str | None, typer.Option(help="audit the verifier SUBJECT on these tasks' truths")] = None,
     level: Annotated[Literal["quick", "full"], typer.Option(help="how much of the battery meets each task")] = "quick",
     rule: Annotated[str, typer.Option(help="the reward rule to audit with the verifier")] = "outcome",
@@ -48,9 +54,17 @@ def audit(
     certificate: Annotated[Path | None, typer.Option(help="write the certificate here (JSON)")] = None,
 ) -> None:
     """Attack a verifier with wrong answers crafted from its own truths, and say which ones it paid."""
-    chosen = choose_tasks(subject, tasks, limit, seed)
-    with JudgePool(workers, timeout) as judges:
-        report = run_audit(chosen, level=level, rule=find_rule(rule), judges=judges, seed=seed)
+    if reward is None:
+        if subject is None:
+            raise UsageError("assay audit needs a verifier or a task source to attack, or --reward")
+        chosen = choose_tasks(subject, tasks, limit, seed)
+        with JudgePool(workers, timeout) as judges:
+            report = run_audit(chosen, level=level, rule=find_rule(rule), judges=judges, seed=seed)
+    else:
+        foreign = parse_reward(reward)
+        chosen = foreign_tasks(choose_tasks(subject or "math", tasks, limit, seed), foreign)
+        with ForeignJudges(foreign, timeout) as strangers:
+            report = run_audit(chosen, level=level, judges=strangers, seed=seed)
     if junit_file is not None:
         write_text(junit_file, junit(report))
     if html_file is not None:
