@@ -16,6 +16,9 @@ from assay.core.types import Json, Task
 from assay.reward.rule import RewardRule
 from assay.verify.base import find_verifier, label
 
+FOREIGN = frozenset({"trl", "verl", "openrlhf", "http"})
+"""Layouts of foreign rewards, which stand where a verifier's name does (`audit/foreign.py`)."""
+
 
 def subject_of(tasks: Sequence[Task], rule: RewardRule) -> Subject:
     """Verifiers nested in a composite's parts, and the rule's own, count too."""
@@ -52,6 +55,10 @@ def _verifiers(name: str, truth: Json) -> Iterable[str]:
 
 
 def _label(name: str) -> str:
+    layout, _, place = name.partition(":")
+    if layout in FOREIGN:  # not ours to load: its file's hash where it is one
+        file = Path(place.partition(":")[0])
+        return f"{name}@foreign#{hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else '0' * 12}"
     try:
         return label(find_verifier(name))
     except AssayError:
