@@ -23,7 +23,7 @@ def page(report: AuditReport) -> str:
     head = (
         '<span class="good">no hole found</span>'
         if report.is_clean
-        else f'<span class="bad">{len(report.holes)} holes</span>'
+        else f'<span class="bad">{len(report.holes)} hole{"s" * (len(report.holes) > 1)}</span>'
     )
     rows = "".join(map(_row, report.families))
     holes = "".join(map(_hole, report.holes))

@@ -140,7 +140,7 @@ class AuditReport:
     def sentence(self) -> str:
         paid, tried = self.recall
         what = ", ".join(label.split("@")[0] for label in self.subject.verifiers)
-        found = "no hole" if self.is_clean else f"{len(self.holes)} holes"
+        found = "no hole" if self.is_clean else f"{len(self.holes)} hole{'s' * (len(self.holes) > 1)}"
         return (
             f"{what} under {self.subject.rule}: {found}; {self.attacks_paid} of {self.attacks_tried} attacks paid "
             f"(95 %: under {self.false_accept_bound:.2%}), {paid} of {tried} right answers in other clothes paid "

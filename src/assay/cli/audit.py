@@ -87,12 +87,12 @@ def is_verifier(name: str) -> bool:
 
 def choose_tasks(subject: str, tasks: str | None, limit: int, seed: int) -> Sequence[Task]:
     """The tasks to audit on. Raises UsageError when there is none."""
-    from assay.tasks.load import load_source, select
-
     if is_verifier(subject) and tasks is None:
         return sample_tasks(subject)
+    from assay.tasks.load import load_source, select
+
     config = TasksConfig(source=tasks or subject, verifier=subject if tasks else None)
-    chosen = select(load_source(config, "train", seed), limit)
+    chosen: Sequence[Task] = select(load_source(config, "train", seed), limit)
     if not chosen:
         raise UsageError(f"{tasks or subject} holds no task to audit on")
     return chosen

@@ -222,7 +222,7 @@ def letter_case(task: Task, witness: Witness) -> Iterable[str]:
     answer = witness.answer
     if witness.kind not in ("expression", "text") or "letter_case" in witness.policies:
         return []
-    if not re.search(r"[0-9+*/^=()]", answer):  # a word, not a formula: its case may well be free
+    if not re.search(r"[0-9+*/^()]", answer) or "=" in answer:  # a word's case may be free, and so may be x's in x = 5
         return []
     swapped = re.sub(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])", lambda letter: letter[0].upper(), answer)
     return [witness.write(swapped)] if swapped != answer else []
