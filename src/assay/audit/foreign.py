@@ -7,17 +7,13 @@ because a response whose text breaks a reward function is a hole.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import selectors
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic, perf_counter
+from time import perf_counter
 from types import TracebackType
 from typing import Literal, get_args
 
@@ -25,6 +21,7 @@ from assay.audit.foreign_worker import score_of
 from assay.audit.witness import as_text, unboxed
 from assay.core.errors import EnvironmentFault, UsageError
 from assay.core.types import Json, Outcome, Reason, Task, Verdict
+from assay.sandbox.supervisor import End, Supervisor
 from assay.verify.pool import JudgeRequest
 
 Layout = Literal["trl", "verl", "openrlhf", "http"]
@@ -67,7 +64,7 @@ class ForeignJudges:
 
     def __init__(self, reward: ForeignReward, timeout: float = 10.0) -> None:
         self._reward, self._timeout = reward, timeout
-        self._process: _Process | None = None
+        self._supervisor: Supervisor | None = None
 
     def __enter__(self) -> ForeignJudges:
         return self
@@ -78,9 +75,9 @@ class ForeignJudges:
         self.close()
 
     def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
 
     def judge_many(self, requests: Sequence[JudgeRequest]) -> list[Verdict]:
         """Raises EnvironmentFault when the function cannot be loaded or the server cannot be reached."""
@@ -92,20 +89,18 @@ class ForeignJudges:
         return _verdict(answer, self._reward.name, perf_counter() - start)
 
     def _in_process(self, request: JudgeRequest) -> Mapping[str, Json]:
-        if self._process is None:
-            self._process = _Process(self._reward)
-            if "ready" not in (self._process.read(START_SECONDS) or {}):
-                why = self._process.kill()
-                self._process = None
-                raise EnvironmentFault(f"{self._reward.name} cannot be loaded: {why or 'its process ended'}")
-        self._process.write({"prompt": request.prompt, "response": request.response, "truth": request.truth})
-        answer = self._process.read(self._timeout)
-        if answer is None:
-            self.close()
+        if self._supervisor is None:
+            command = (sys.executable, "-m", "assay.audit.foreign_worker", self._reward.layout, self._reward.place)
+            self._supervisor = Supervisor(command, 1, start_timeout=START_SECONDS)
+        row = {"prompt": request.prompt, "response": request.response, "truth": request.truth}
+        reply = self._supervisor.ask(json.dumps(row).encode(), self._timeout)
+        if reply.end is End.TIMEOUT:
             return {"timeout": self._timeout}
-        if not answer:
-            self.close()
-            return {"error": "the process ended"}
+        if reply.end is End.LOST:
+            return {"error": reply.detail}
+        answer: Mapping[str, Json] = json.loads(reply.lines[0])
+        if "unloadable" in answer:
+            raise EnvironmentFault(f"{self._reward.name} cannot be loaded: {answer['unloadable']}")
         return answer
 
     def _over_http(self, request: JudgeRequest) -> Mapping[str, Json]:
@@ -128,67 +123,6 @@ class ForeignJudges:
             raise EnvironmentFault(f"{self._reward.place} cannot be reached: {error}") from None
         except (ValueError, TypeError) as error:
             return {"error": f"not a reward: {error}"}
-
-
-class _Process:
-    """One worker process: lines in, lines out, with a deadline for each."""
-
-    def __init__(self, reward: ForeignReward) -> None:
-        command = [sys.executable, "-m", "assay.audit.foreign_worker", reward.layout, reward.place]
-        pipe = subprocess.PIPE
-        self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        assert self._child.stderr is not None
-        self._stdin, self._stdout, self._stderr = self._child.stdin, self._child.stdout, self._child.stderr
-        for each in (self._stdout, self._stderr):
-            os.set_blocking(each.fileno(), False)
-        self._errors = b""
-        self._buffer = b""
-
-    def write(self, row: Mapping[str, Json]) -> None:
-        try:
-            self._stdin.write(json.dumps(row).encode() + b"\n")
-            self._stdin.flush()
-        except BrokenPipeError:
-            pass  # it died: the read that follows says so
-
-    def read(self, seconds: float) -> Mapping[str, Json] | None:
-        """The next answer; None when the time is over, {} when the process ended."""
-        until = monotonic() + seconds
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stdout, selectors.EVENT_READ)
-            selector.register(self._stderr, selectors.EVENT_READ)
-            while b"\n" not in self._buffer:
-                left = until - monotonic()
-                ready = {key.fileobj for key, _ in selector.select(left)} if left > 0 else set()
-                if not ready:
-                    return None
-                if self._stderr in ready:  # drained, so that a talkative function does not block on a full pipe
-                    said = self._stderr.read()
-                    if not said:
-                        selector.unregister(self._stderr)
-                    self._errors = (self._errors + (said or b""))[-2000:]
-                if self._stdout in ready:
-                    got = self._stdout.read()
-                    if not got:
-                        return {}
-                    self._buffer += got
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        answer: Mapping[str, Json] = json.loads(line)
-        return answer
-
-    def kill(self) -> str:
-        """End it, with whatever it started; returns the last line it wrote to stderr."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._child.pid, 9)
-        self._child.wait()
-        self._errors += self._stderr.read() or b""
-        for each in (self._stdin, self._stdout, self._stderr):
-            with contextlib.suppress(BrokenPipeError):
-                each.close()
-        lines = self._errors.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
 
 
 def _verdict(answer: Mapping[str, Json], name: str, seconds: float) -> Verdict:

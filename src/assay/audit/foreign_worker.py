@@ -1,7 +1,7 @@
 """The process that calls somebody else's reward function: `python -m assay.audit.foreign_worker LAYOUT PLACE`.
 
 One JSON object in per line ({"prompt", "response", "truth"}), one out ({"score": number or null} or {"error": str}).
-The function's own prints go to stderr: stdout carries answers only. Shapes as the frameworks call them: TRL 1.16
+What the function prints is thrown away: stdout carries answers only. Shapes as the frameworks call them: TRL 1.16
 (`reward_funcs`), verl 0.9 (`compute_score`), OpenRLHF 0.11 (`reward_func`).
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from assay.core.types import Json
+from assay.sandbox.supervisor import die_with_parent
 
 Call = Callable[[str, str, Json], Any]
 
@@ -108,12 +109,23 @@ def serve(call: Call, lines: IO[bytes], out: IO[bytes]) -> None:
 
 
 def main() -> None:
+    die_with_parent()
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
     sys.path.insert(0, os.getcwd())
     layout, place = sys.argv[1:3]
-    call = load_call(layout, place)
-    answers.write(b'{"ready": true}\n')
+    try:
+        call = load_call(layout, place)
+    except BaseException as error:  # noqa: BLE001 - a module that calls sys.exit as it loads cannot be loaded either
+        answers.write(b"ready\n")
+        answers.flush()
+        for _ in sys.stdin.buffer:
+            answers.write(json.dumps({"unloadable": f"{type(error).__name__}: {error}"[:300]}).encode() + b"\n")
+            answers.flush()
+        return
+    answers.write(b"ready\n")
     answers.flush()
     serve(call, sys.stdin.buffer, answers)
 
