@@ -125,7 +125,9 @@ class EvaluateConfig(Section):
 
 
 class AuditConfig(Section):
-    level: Literal["off", "quick", "full"] = Field("quick", description="audit of the verifier before training, when no certificate matches")
+    level: Literal["off", "quick", "full"] = Field(
+        "quick", description="audit of the verifier before training, when no certificate matches"
+    )
     accepted_risks: dict[str, str] = Field(
         default_factory=dict, description="holes to train with all the same: name = reason; every report shows them"
     )

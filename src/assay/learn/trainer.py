@@ -174,6 +174,7 @@ def _metrics(
         "completions/clipped_ratio": sum(member.completion.finish == "length" for member in members) / count,
         **{f"groups/{cause}": causes[cause] for cause in CAUSES},
         "groups/dropped": len(collected.dropped),
+        "judged": collected.judged,
         "void": collected.voids,
         "loss": update.loss if update else 0.0,
         "grad_norm": update.grad_norm if update else 0.0,

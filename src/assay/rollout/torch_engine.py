@@ -18,11 +18,13 @@ from torch import Tensor
 
 from assay.core.errors import UsageError
 from assay.core.types import Completion, Finish, Message
+from assay.model.attention import takes_tree_attention
 from assay.model.load import LoadedModel
 from assay.rollout.engine import Request, Sampling
 from assay.rollout.plain_cache import PlainCache
 from assay.rollout.render import ChatRenderer
 from assay.rollout.sampling import draw, uniforms
+from assay.rollout.shared_cache import SharedCache, agrees
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class TorchEngine:
         self._loaded = loaded
         self._renderer = ChatRenderer(loaded.tokenizer)
         self._batch_size, self._max_prompt_tokens = batch_size, max_prompt_tokens
+        self._agrees: bool | None = None  # whether the shared cache reproduced the model's own forward
+        self._said: set[str] = set()
 
     def render(self, prompt: tuple[Message, ...]) -> tuple[int, ...]:
         """Raises UsageError for a prompt of more than `max_prompt_tokens` tokens."""
@@ -62,6 +66,8 @@ class TorchEngine:
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         prompts = [self.render(request.prompt) for request in requests]
         self._refuse_overlong(prompts, sampling.max_new_tokens)
+        if not prompts:
+            return []
         finished: list[list[Completion | None]] = [[None] * request.n for request in requests]
         with self._sampling_mode():
             cache = self._cache(prompts, sampling)
@@ -71,7 +77,11 @@ class TorchEngine:
         return [[completion for completion in row if completion is not None] for row in finished]
 
     def _decode(
-        self, cache: PlainCache, requests: Sequence[Request], prompts: Sequence[tuple[int, ...]], sampling: Sampling
+        self,
+        cache: PlainCache | SharedCache,
+        requests: Sequence[Request],
+        prompts: Sequence[tuple[int, ...]],
+        sampling: Sampling,
     ) -> Iterator[Row]:
         """Rows as they finish."""
         waiting = deque(
@@ -146,8 +156,20 @@ class TorchEngine:
                 f"that {self._loaded.name} was made for: lower rollout.max_new_tokens or shorten the prompts"
             )
 
-    def _cache(self, prompts: Sequence[tuple[int, ...]], sampling: Sampling) -> PlainCache:
-        return PlainCache(self._loaded.model, self._loaded.device)
+    def _cache(self, prompts: Sequence[tuple[int, ...]], sampling: Sampling) -> PlainCache | SharedCache:
+        model, device = self._loaded.model, self._loaded.device
+        depth = max(len(prompt) for prompt in prompts) + sampling.max_new_tokens
+        why_not = takes_tree_attention(model.get_base_model() if hasattr(model, "get_base_model") else model, depth)
+        if why_not is None and self._agrees is None:
+            self._agrees = agrees(model, device)
+        if why_not is None and self._agrees is False:
+            why_not = "its own forward comes to other logits"
+        if why_not is None:
+            return SharedCache(model, device, prompts, sampling.max_new_tokens)
+        if why_not not in self._said:
+            self._said.add(why_not)
+            log.warning("decoding %s from its own cache, not from the shared one: %s", self._loaded.name, why_not)
+        return PlainCache(model, device)
 
     @contextmanager
     def _sampling_mode(self) -> Iterator[None]:
