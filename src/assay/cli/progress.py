@@ -14,7 +14,8 @@ from rich.status import Status
 from rich.table import Table
 
 from assay.learn.events import Audited, Began, Checked, Evaluated, Event, Saved, Stepped
-from assay.measure.evaluate import Comparison, Evaluation
+from assay.measure.compare import Comparison
+from assay.measure.evaluation import Evaluation
 
 DOING = {
     "load": "loading",

@@ -50,7 +50,8 @@ def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> d
     from assay.cli.progress import Progress, comparison_table
     from assay.learn.checkpoint import best_checkpoint, latest_checkpoint
     from assay.learn.train import train as train_policy
-    from assay.measure.evaluate import compare, read_evaluations
+    from assay.measure.compare import compare
+    from assay.measure.evaluation import read_evaluations
     from assay.report.build import build_report
 
     show_header(config, folder, console)

@@ -4,7 +4,7 @@ RUN/
   config.json       the resolved configuration, with its sha256
   metrics.jsonl     one row per training step or evaluation: {"step", "kind": "train" | "evaluate", name: number...}
   rollouts.jsonl    one row per completion (`RolloutRow`)
-  evaluations.jsonl one row per evaluation, before, during and after (measure.evaluate.Evaluation)
+  evaluations.jsonl one row per evaluation, before, during and after (measure.evaluation.Evaluation)
   certificate.json  the audit that allowed the training
   checkpoints/      step-000010/ ... each an HF folder with its training state beside it; `best`, `last` are files
                     that hold a checkpoint's name
@@ -30,7 +30,7 @@ class RolloutRow:
 
     step: int
     group: str  # "<step>-<position>"
-    sample: int
+    sample: int  # -1: the greedy completion of an evaluation
     task: str
     prompt: str  # the messages as text, for readers
     text: str

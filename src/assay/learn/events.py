@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from assay.audit.run import AuditReport
-from assay.measure.evaluate import Comparison, Evaluation
+from assay.measure.compare import Comparison
+from assay.measure.evaluation import Evaluation, Kind
 from assay.tasks.check import CheckReport
 
 Phase = Literal["load", "check", "audit", "evaluate", "sample", "learn", "save"]
@@ -36,7 +37,7 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    kind: Literal["before", "during", "after"]
+    kind: Kind
     evaluation: Evaluation
     gain: Comparison | None
     seconds: float

@@ -34,7 +34,9 @@ from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Sav
 from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, train_step
-from assay.measure.evaluate import Evaluation, compare, evaluate, read_evaluations
+from assay.measure.compare import compare
+from assay.measure.evaluate import evaluate
+from assay.measure.evaluation import Evaluation, Kind, read_evaluations
 from assay.model.load import load_model
 from assay.reward.rule import find_rule
 from assay.rollout.collect import VoidBudget
@@ -182,7 +184,7 @@ def _go(run: Run) -> None:
         raise NonFiniteStep(f"{error}; its {len(error.rows)} completions stand in {dump}") from error
 
 
-def _evaluated(run: Run, step: int, kind: str, baseline: Evaluation | None = None) -> Evaluation:
+def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = None) -> Evaluation:
     """The evaluation at `step`, made now unless the folder holds it already."""
     for row in read_evaluations(run.folder.evaluations):
         if row.step == step:
@@ -209,6 +211,8 @@ def _evaluated(run: Run, step: int, kind: str, baseline: Evaluation | None = Non
         step=step,
         kind=kind,
         model=learner.policy.loaded.name,
+        source=config.tasks.source,
+        budget=VoidBudget(config.rollout.void_budget),
     )
     metrics = result.metrics()
     run.folder.log_rollouts(rows)
@@ -216,7 +220,7 @@ def _evaluated(run: Run, step: int, kind: str, baseline: Evaluation | None = Non
     append_jsonl(run.folder.evaluations, [to_json(result)])
     _track(run, step, {f"held_out/{name}": value for name, value in metrics.items()})
     gain = compare(baseline, result, seed=config.seed) if baseline is not None else None
-    run.listen(Evaluated(kind, result, gain, perf_counter() - began))  # type: ignore[arg-type]
+    run.listen(Evaluated(kind, result, gain, perf_counter() - began))
     return result
 
 

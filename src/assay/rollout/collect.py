@@ -175,8 +175,8 @@ def collect(
             done[place] = each
     kept = [each for each in done if each is not None and not each.is_void]
     dropped = [Dropped(each.task.id, each.void_reasons) for each in done if each is not None and each.is_void]
-    for each in dropped:
-        log.warning("step %d: dropped the group of task %s: %s", step, each.task, "; ".join(sorted(set(each.reasons))))
+    for lost in dropped:
+        log.warning("step %d: dropped the group of task %s: %s", step, lost.task, "; ".join(sorted(set(lost.reasons))))
     return Collected(
         tuple(Group(each.task, each.prompt_tokens, each.members) for each in kept),
         tuple(dropped),

@@ -1,0 +1,114 @@
+"""Evaluate a policy on held-out tasks, through the same sampling, judging and rewarding as training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from assay.core.errors import UsageError
+from assay.core.run_folder import RolloutRow
+from assay.core.types import Member, Task
+from assay.measure.evaluation import Evaluation, Kind, Problem
+from assay.reward.rule import RewardRule, find_rule
+from assay.rollout.collect import Sampled, VoidBudget, rollout_row, sample
+from assay.rollout.engine import Engine, Sampling
+from assay.verify.base import find_verifier, label
+from assay.verify.pool import JudgePool
+
+GREEDY = -1  # the sample number of a greedy completion in rollouts.jsonl
+
+
+def evaluate(
+    engine: Engine,
+    tasks: Sequence[Task],
+    *,
+    samples: int = 4,
+    sampling: Sampling,
+    greedy: bool = True,
+    k: tuple[int, ...] = (1, 4),
+    seed: int = 0,
+    judges: JudgePool,
+    rule: RewardRule | None = None,
+    step: int = 0,
+    kind: Kind = "alone",
+    model: str = "",
+    source: str = "",
+    budget: VoidBudget | None = None,
+) -> tuple[Evaluation, list[RolloutRow]]:
+    """`samples` completions for each task, and a greedy one; the evaluation, and a rollout row for each completion.
+
+    A task's samples draw from streams keyed by (seed, task, sample) alone: two policies evaluated with one seed meet
+    the same luck, which the paired comparison profits from. Raises UsageError for no task, two of one id, or a k above
+    `samples`; VoidBudgetExceeded where a `budget` is given and too many verdicts are VOID.
+    """
+    if not tasks:
+        raise UsageError("there is no held-out task to evaluate on")
+    if len({task.id for task in tasks}) < len(tasks):
+        raise UsageError("two held-out tasks share an id: figures are kept by id, so each must have its own")
+    if max(k, default=1) > samples:
+        raise UsageError(
+            f"pass@{max(k)} needs at least {max(k)} samples a problem: raise evaluate.samples from {samples}"
+        )
+    rule = rule or find_rule("outcome")
+    began = perf_counter()
+    drawn = sample(engine, tasks, n=samples, sampling=sampling, seed=seed, key=("evaluate",), judges=judges, rule=rule)
+    best: list[Sampled | None] = [None] * len(tasks)
+    if greedy:
+        at_zero = replace(sampling, temperature=0.0, top_p=1.0, top_k=0)
+        best = list(sample(engine, tasks, n=1, sampling=at_zero, seed=seed, key=("greedy",), judges=judges, rule=rule))
+    if budget is not None:
+        everything = [each for each in (*drawn, *best) if each is not None]
+        reasons = [reason for each in everything for reason in each.void_reasons]
+        budget.spend(sum(len(each.members) for each in everything), reasons)
+    evaluation = Evaluation(
+        step=step,
+        kind=kind,
+        model=model,
+        samples=samples,
+        temperature=sampling.temperature,
+        k=tuple(k),
+        seed=seed,
+        verifiers=tuple(sorted({label(find_verifier(task.verifier)) for task in tasks})),
+        problems=tuple(_problem(each, one) for each, one in zip(drawn, best, strict=True)),
+        tasks=source,
+        seconds=perf_counter() - began,
+    )
+    return evaluation, [
+        row for place, each in enumerate(zip(drawn, best, strict=True)) for row in _rows(each, place, step, seed)
+    ]
+
+
+def _problem(drawn: Sampled, best: Sampled | None) -> Problem:
+    valid = [member for member in drawn.members if not _is_void(member)]
+    greedy = None if best is None or _is_void(best.members[0]) else best.members[0].verdict.is_pass
+    return Problem(
+        task=drawn.task.id,
+        passes=tuple(member.verdict.is_pass for member in valid),
+        answers=tuple(member.verdict.answer for member in valid),
+        lengths=tuple(len(member.completion.tokens) for member in valid),
+        greedy=greedy,
+        voids=len(drawn.members) - len(valid),
+    )
+
+
+def _is_void(member: Member) -> bool:
+    return member.reward.is_void or member.verdict.is_void
+
+
+def _rows(pair: tuple[Sampled, Sampled | None], place: int, step: int, seed: int) -> list[RolloutRow]:
+    drawn, best = pair
+    numbered = list(enumerate(drawn.members)) + ([] if best is None else [(GREEDY, best.members[0])])
+    return [
+        rollout_row(
+            drawn.task,
+            member,
+            step=step,
+            group=f"held-out-{step}-{place}",
+            sample=number,
+            advantage=0.0,
+            seed=seed,
+            split="held_out",
+        )
+        for number, member in numbered
+    ]
