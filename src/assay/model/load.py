@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from urllib.request import getproxies
 import torch
 from safetensors import SafetensorError
 
+from assay.core.cache import cache_folder
 from assay.core.config import LoraConfig, ModelConfig
 from assay.core.errors import ConfigError, EnvironmentFault, MissingExtra, ModelError, OutOfDisk, did_you_mean
 from assay.core.records import disk_errors
@@ -146,15 +146,6 @@ def find_device(name: str) -> torch.device:
 
 def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cache_folder() -> Path:
-    """`ASSAY_CACHE`, or `assay` in the user's cache folder."""
-    if own := os.environ.get("ASSAY_CACHE"):
-        return Path(own).expanduser()
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base).expanduser() / "assay"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "assay"
 
 
 def smollm2_folder() -> Path:

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import tomllib
-from importlib.resources import files
+from pathlib import Path
 
 from assay.core.types import Json
+
+FOLDER = Path(__file__).parent
 
 
 def built_in(name: str) -> dict[str, Json]:
     """The values of `name`.toml."""
-    return tomllib.loads((files(__name__) / f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def find_recipe(layer: str | Path) -> Path:
+    """The file that `layer` means: itself, or the built-in recipe of that name where no such file is there."""
+    path = Path(layer)
+    if not path.exists() and str(layer) in names():
+        return FOLDER / f"{layer}.toml"
+    return path
+
+
+def is_built_in(path: Path) -> bool:
+    return path.parent == FOLDER
