@@ -6,7 +6,7 @@ JSON Schema. Unknown keys are refused; a renamed key gets no alias.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,13 +156,24 @@ class RunConfig(Section):
 
 
 def load_config(
-    files: Iterable[Path] = (), overrides: Iterable[str] = (), base: dict[str, Json] | None = None
+    files: Iterable[Path] = (),
+    overrides: Iterable[str] | Mapping[str, Json] = (),
+    base: dict[str, Json] | None = None,
 ) -> RunConfig:
     """The run's configuration from its layers. Raises ConfigError."""
     return validate(RunConfig, layers(files, overrides, base))
 
 
-def layers(files: Iterable[Path] = (), overrides: Iterable[str] = (), base: dict[str, Json] | None = None) -> Layered:
+def layers(
+    files: Iterable[Path] = (),
+    overrides: Iterable[str] | Mapping[str, Json] = (),
+    base: dict[str, Json] | None = None,
+) -> Layered:
     # `--set verifier=...` is what people type; the key lives in [tasks]
-    spelled = [f"tasks.{each}" if each.startswith("verifier=") else each for each in overrides]
+    if isinstance(overrides, Mapping):
+        spelled: Iterable[str] | Mapping[str, Json] = {
+            "tasks.verifier" if key == "verifier" else key: value for key, value in overrides.items()
+        }
+    else:
+        spelled = [f"tasks.{each}" if each.startswith("verifier=") else each for each in overrides]
     return merge(files, spelled, base)

@@ -28,15 +28,26 @@ class Layered:
     origins: dict[str, str]
 
 
-def merge(files: Iterable[Path], overrides: Iterable[str] = (), base: Mapping[str, Json] | None = None) -> Layered:
-    """Merge TOML files (each with its `extends`) and `a.b=value` overrides, later ones winning. Raises ConfigError."""
+def merge(
+    files: Iterable[Path],
+    overrides: Iterable[str] | Mapping[str, Json] = (),
+    base: Mapping[str, Json] | None = None,
+) -> Layered:
+    """Merge TOML files (each with its `extends`) and overrides, later ones winning. Raises ConfigError.
+
+    Overrides are `a.b=value` texts, or dotted keys with their values.
+    """
     merged = Layered({}, {})
     if base is not None:
         _lay(merged, base, "built in")
     for file in files:
         _lay_file(merged, file, ())
-    for override in overrides:
-        _lay(merged, parse_override(override), "--set")
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            _lay(merged, nest(key, value), "settings")
+    else:
+        for override in overrides:
+            _lay(merged, parse_override(override), "--set")
     return merged
 
 
@@ -50,11 +61,13 @@ def parse_override(text: str) -> dict[str, Json]:
         parsed = tomllib.loads(f"value = {value.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    nested: Any = parsed
-    for part in reversed(parts):
-        nested = {part: nested}
-    result: dict[str, Json] = nested
-    return result
+    return nest(".".join(parts), parsed)
+
+
+def nest(key: str, value: Json) -> dict[str, Json]:
+    """`a.b` and 3 as `{"a": {"b": 3}}`."""
+    first, dot, rest = key.partition(".")
+    return {first: nest(rest, value) if dot else value}
 
 
 def validate(schema: type[Model], layered: Layered) -> Model:
