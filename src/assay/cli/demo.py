@@ -71,15 +71,15 @@ def cold_started(config: RunConfig, folder: Path, console: Console) -> RunConfig
 
     from assay.learn.sft import Example, SftConfig, sft
     from assay.model.load import save_model
-    from assay.model.tiny import build_tiny
-    from assay.tasks.generators.chain import CHARACTERS
+    from assay.model.tiny import ALPHABET, build_tiny
     from assay.tasks.load import load_source
+    from assay.tasks.source import demonstration_of
 
     torch.set_num_threads(config.model.threads or 1)  # matrices this small are slower on more
-    loaded = build_tiny(CHARACTERS, seed=config.seed)
+    loaded = build_tiny(ALPHABET, seed=config.seed)
     source = load_source(config.tasks, "train", config.seed)
     count = COLD_START_EXAMPLES if source.length is None else min(source.length, COLD_START_EXAMPLES)
-    examples = [Example(*source.demonstration(index)) for index in range(count)]  # type: ignore[attr-defined]
+    examples = [Example(source.task(index).prompt, demonstration_of(source, index)) for index in range(count)]
     columns = (
         TextColumn("[bold cyan]cold start[/] SFT"),
         BarColumn(24),

@@ -69,10 +69,9 @@ def load_model(config: ModelConfig) -> LoadedModel:
         torch.set_num_threads(config.threads or usable_cores())
     dtype = DTYPES.get(config.dtype, torch.float32)
     if config.name == "tiny":
-        from assay.model.tiny import build_tiny
-        from assay.tasks.generators.chain import CHARACTERS
+        from assay.model.tiny import ALPHABET, build_tiny
 
-        tiny = build_tiny(CHARACTERS)
+        tiny = build_tiny(ALPHABET)
         model, tokenizer, path = tiny.model, tiny.tokenizer, None
     elif config.name == "smollm2":
         path = smollm2_folder()

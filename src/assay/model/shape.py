@@ -12,10 +12,9 @@ from assay.model.load import smollm2_folder
 def read_shape(config: ModelConfig) -> tuple[Any, Any]:
     """(transformers config, tokenizer) of a model by name. Raises ModelError."""
     if config.name == "tiny":
-        from assay.model.tiny import build_tiny
-        from assay.tasks.generators.chain import CHARACTERS
+        from assay.model.tiny import ALPHABET, build_tiny
 
-        tiny = build_tiny(CHARACTERS)
+        tiny = build_tiny(ALPHABET)
         return tiny.model.config, tiny.tokenizer
     from transformers import AutoConfig, AutoTokenizer
 

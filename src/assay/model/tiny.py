@@ -14,6 +14,9 @@ from assay.core.errors import UsageError
 from assay.core.rng import derive
 from assay.model.load import LoadedModel, describe
 
+ALPHABET = "0123456789+-*=\\{}bdeox"
+"""What the chain task is written in."""
+
 PAD, END, UNKNOWN, SEPARATOR = "<pad>", "<end>", "<unk>", "<answer>"
 TEMPLATE = (
     "{{ (messages | selectattr('role', 'equalto', 'user') | list | last)['content'] }}"
