@@ -196,7 +196,7 @@ def test_rich_and_typer_stay_in_the_command_line() -> None:
 def test_randomness_comes_from_core_rng() -> None:
     """No global generator is drawn from or seeded, but torch's own inside a fork, with a seed that `derive` made."""
     named = ("random.", "numpy.random.", "np.random.", "torch.rand", "torch.normal", "torch.multinomial")
-    keyed = ("numpy.random.Generator", "numpy.random.Philox")  # made of a derived key
+    keyed = ("numpy.random.Generator", "numpy.random.Philox", "torch.random.fork_rng")  # made of a derived key
     for module, path in modules().items():
         if module == "assay.core.rng":
             continue

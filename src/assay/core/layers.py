@@ -155,12 +155,12 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _origin(origins: Mapping[str, str], key: str) -> str:
-    """Where a key was set: its own origin, or that of the nearest one under or above it."""
+    """Where a key was set: its own origin, or those of the keys under it, or that of the nearest one above it."""
     if key in origins:
         return origins[key]
-    for each, origin in origins.items():
-        if each.startswith(f"{key}."):
-            return origin
+    under = [origin for each, origin in origins.items() if each.startswith(f"{key}.")]
+    if under:
+        return ", ".join(dict.fromkeys(under))
     while "." in key:
         key = key.rpartition(".")[0]
         if key in origins:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from assay.core.errors import OutOfDisk, TaskFileError
 from assay.core.types import Json
@@ -43,6 +43,19 @@ def to_json(value: Any) -> Json:
 
 def dumps(value: Any, *, indent: int | None = None, sort: bool = False) -> str:
     return json.dumps(to_json(value), indent=indent, sort_keys=sort, allow_nan=False)
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """For json.loads, which takes NaN and Infinity for numbers unless it is told otherwise."""
+    raise ValueError(f"{name} is no JSON value")
+
+
+def finite(text: str) -> float:
+    """For json.loads, which reads 1e999 as infinity, a value that could not be written again."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value
 
 
 def sha256_of(value: Any) -> str:
@@ -116,7 +129,9 @@ def read_jsonl(path: Path, *, broken_tail: bool = False) -> Iterator[dict[str, J
             if not line.strip():
                 continue
             try:
-                row = json.loads(line.decode("utf-8"))
+                # some editors begin a file with a byte order mark
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                row = json.loads(text, parse_constant=refuse_constant, parse_float=finite)
             except (ValueError, RecursionError) as error:
                 if broken_tail and not line.endswith(b"\n"):
                     return

@@ -14,7 +14,8 @@ Key = tuple[int | str, ...]
 
 def derive(seed: int, *key: int | str) -> int:
     """A 63-bit integer from `seed` and a key such as `("rollout", step, task_id, sample)`: equal keys, equal integers."""
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in (seed, *key))
+    # the separator is doubled inside a part, so that no two keys make one text
+    text = "\x1f".join(f"{type(part).__name__}:{part}".replace("\x1f", "\x1f\x1f") for part in (seed, *key))
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
 
 

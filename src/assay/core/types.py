@@ -146,8 +146,10 @@ class Reward:
     is_void: bool = False
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.total):
-            raise ValueError(f"a reward must be finite, not {self.total}")
+        if not all(map(math.isfinite, (self.total, *self.parts.values()))):
+            raise ValueError(f"a reward must be finite, not {self.total} {dict(self.parts)}")
+        if self.is_void and self.total != 0.0:
+            raise ValueError("a VOID reward is 0")
 
 
 class Member(NamedTuple):

@@ -35,6 +35,7 @@ Listener = Callable[[int, bytes], None]
 """Called with each reply line's index and bytes as it arrives, in the worker's thread: be quick and do not raise."""
 
 CHUNK = 1 << 18
+LONGEST_WAIT = 3600.0  # seconds in one poll, which takes no number of milliseconds that a C int does not hold
 MAX_REPLY = 1 << 28  # bytes in one reply line; a worker that says more is lost
 
 
@@ -126,7 +127,8 @@ class Supervisor:
             workers = list(self._workers)
         with contextlib.suppress(queue.Empty):
             while job := self._jobs.get_nowait():
-                job.future.set_result(Reply((), End.LOST, "the supervisor was closed"))
+                if job.future.set_running_or_notify_cancel():
+                    job.future.set_result(Reply((), End.LOST, "the supervisor was closed"))
         for _ in workers:
             self._jobs.put(None)
         for each in workers:
@@ -180,14 +182,16 @@ class _Worker:
         while (job := self._jobs.get()) is not None:
             self.is_idle = False
             self._owner._took()
-            reply = self._answer(job)
+            is_wanted = job.future.set_running_or_notify_cancel()  # from here on it can no longer be cancelled
+            reply = self._answer(job) if is_wanted else None
             self.is_idle = True
-            job.future.set_result(reply)
+            if reply is not None:
+                job.future.set_result(reply)
         self._end()
 
     def _answer(self, job: _Job) -> Reply:
-        if self._process is not None and self._process.poll() is not None:
-            self._end()  # it died between two requests, which is no fault of this one
+        if self._process is not None and (self._process.poll() is not None or self._has_spoken()):
+            self._end()  # it died, or spoke unasked, between two requests: no fault of this one, and no reply to it
         if self._process is None and (trouble := self._start()):
             return Reply((), End.LOST, trouble)
         lines: list[bytes] = []
@@ -206,6 +210,14 @@ class _Worker:
         if 0 < self._owner.requests_per_worker <= self._served:
             self._end()
         return Reply(tuple(lines), End.DONE)
+
+    def _has_spoken(self) -> bool:
+        """Whether there is something to read that no request has asked for."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        poll = select.poll()
+        poll.register(self._process.stdout.fileno(), select.POLLIN)
+        return bool(self._buffer or poll.poll(0))
 
     def _start(self) -> str:
         """Start the process and wait for its first line; returns what went wrong, or nothing."""
@@ -269,7 +281,7 @@ class _Worker:
             left = until - monotonic()
             if left <= 0:
                 return None, unsent
-            if any(fd == out for fd, _ in poll.poll(left * 1000 + 1)):
+            if any(fd == out for fd, _ in poll.poll(min(left, LONGEST_WAIT) * 1000 + 1)):
                 got = os.read(out, CHUNK)
                 if not got:
                     return "the worker ended", unsent

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from typing import BinaryIO, Literal, NoReturn
+from typing import BinaryIO, Literal
 
+from assay.core.records import finite, refuse_constant
 from assay.core.types import Json, Outcome, Reason, Verdict
 from assay.verify.pool import JudgePool, JudgeRequest
 
@@ -56,7 +57,7 @@ def parse_line(line: bytes | None) -> tuple[Json, JudgeRequest | Verdict]:
     if line is None:
         return None, refused(f"the line is longer than {LONGEST_LINE} bytes")
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+        row = json.loads(line.decode("utf-8"), parse_constant=refuse_constant, parse_float=finite)
     except UnicodeDecodeError as error:
         return None, refused(f"not UTF-8: {error.reason} at byte {error.start}")
     except (ValueError, RecursionError) as error:
@@ -111,7 +112,3 @@ def answer(verdict: Verdict) -> dict[str, Json]:
 
 def refused(why: str) -> Verdict:
     return Verdict(Outcome.VOID, 0.0, Reason.BAD_INPUT, None, {"error": why[:300]})
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
