@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -90,8 +90,8 @@ class RolloutConfig(Section):
 
 class LearnConfig(Section):
     steps: int = Field(16, ge=1, description="rollout steps")
-    learning_rate: float = Field(1e-5, gt=0)
-    schedule: Literal["constant", "cosine"] = "constant"
+    learning_rate: float = Field(1e-5, gt=0, description="AdamW's, after the warm-up")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate after the warm-up")
     warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up")
     minibatches: int = Field(1, ge=1, description="optimiser updates per pass over a rollout batch")
     epochs: int = Field(1, ge=1, description="passes over each rollout batch")
@@ -104,9 +104,9 @@ class LearnConfig(Section):
     clip_low: float = Field(0.2, ge=0, lt=1, description="PPO clip range below 1")
     clip_high: float = Field(0.28, ge=0, description="PPO clip range above 1")
     kl_coefficient: float = Field(0.0, ge=0, description="weight of the k3 KL to the frozen reference, inside the loss")
-    weight_decay: float = Field(0.0, ge=0)
-    betas: tuple[float, float] = (0.9, 0.99)
-    max_grad_norm: float = Field(1.0, gt=0)
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
+    betas: tuple[float, float] = Field((0.9, 0.99), description="AdamW's decay rates of its two moments")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     eval_every: int = Field(0, ge=0, description="evaluate on held-out tasks every N steps; 0: only before and after")
     save_every: int = Field(0, ge=0, description="checkpoint every N steps; 0: only the last one")
     keep_last: int = Field(2, ge=1, description="checkpoints kept, the best one aside")
@@ -118,10 +118,18 @@ class LearnConfig(Section):
 class EvaluateConfig(Section):
     problems: int = Field(64, ge=1, description="held-out tasks")
     samples: int = Field(4, ge=1, description="completions per task, at `temperature`")
-    temperature: float = Field(1.0, gt=0)
-    top_p: float = Field(1.0, gt=0, le=1)
+    temperature: float = Field(1.0, gt=0, description="sampling temperature of those completions")
+    top_p: float = Field(1.0, gt=0, le=1, description="keep the likeliest tokens of this share; 1 keeps all")
     greedy: bool = Field(True, description="one greedy completion per task as well")
-    k: tuple[int, ...] = Field((1, 4), description="the k of pass@k and maj@k")
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 4), description="the k of pass@k and maj@k; at most `samples`"
+    )
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> EvaluateConfig:
+        if max(self.k, default=1) > self.samples:
+            raise ValueError(f"pass@{max(self.k)} needs that many samples a problem: raise samples from {self.samples}")
+        return self
 
 
 class AuditConfig(Section):
@@ -137,14 +145,14 @@ class TrackConfig(Section):
     to: tuple[Literal["wandb", "trackio", "tensorboard", "mlflow"], ...] = Field(
         (), description="trackers to log to besides metrics.jsonl"
     )
-    project: str = "assay"
+    project: str = Field("assay", description="the trackers' name for what belongs together")
 
 
 class RunConfig(Section):
     """A training run."""
 
     seed: int = Field(0, ge=0, description="the one seed; every random stream is derived from it")
-    name: str = "run"
+    name: str = Field("run", description="names the run's folder and its rows in trackers")
     model: ModelConfig = ModelConfig()
     tasks: TasksConfig = TasksConfig()
     reward: RewardConfig = RewardConfig()

@@ -1,0 +1,82 @@
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from assay.core.config import RunConfig, Section, load_config
+from assay.core.errors import ConfigError
+from assay.core.layers import Layered, validate
+from assay.recipes import FOLDER, built_in, find_recipe, is_built_in, names
+
+
+def test_defaults_stand() -> None:
+    config = load_config()
+    assert config == RunConfig()
+    assert (config.rollout.group_size, config.learn.clip_low, config.learn.clip_high) == (8, 0.2, 0.28)
+    assert config.learn.advantage_std == "population"
+    assert config.learn.kl_coefficient == 0.0
+
+
+def test_every_section_is_frozen_and_refuses_what_it_does_not_know() -> None:
+    for section in {*Section.__subclasses__(), RunConfig}:
+        assert section.model_config.get("frozen")
+        assert section.model_config.get("extra") == "forbid"
+    with pytest.raises(ValidationError):
+        RunConfig().seed = 3  # type: ignore[misc]
+
+
+def test_every_key_says_what_it_means() -> None:
+    for section in {*Section.__subclasses__(), RunConfig}:
+        for name, field in section.model_fields.items():
+            is_section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+            assert field.description or is_section, f"{section.__name__}.{name}"
+
+
+def test_pass_at_k_needs_k_samples() -> None:
+    with pytest.raises(ConfigError, match="pass@4 needs that many samples a problem: raise samples from 2"):
+        load_config((), ["evaluate.samples=2"])
+    assert load_config((), ["evaluate.samples=2", "evaluate.k=[1, 2]"]).evaluate.k == (1, 2)
+    with pytest.raises(ConfigError, match="greater than or equal to 1"):
+        load_config((), ["evaluate.k=[0]"])
+
+
+def test_set_verifier_is_short_for_the_tasks_own() -> None:
+    assert load_config((), ["verifier=my_file.py:check"]).tasks.verifier == "my_file.py:check"
+    assert load_config((), {"verifier": "choice"}).tasks.verifier == "choice"
+
+
+def test_a_saved_configuration_is_read_back_the_same() -> None:
+    config = load_config(
+        (), ["rollout.stop=['\\n\\n', 'Q:']", "model.lora.rank=4", "seed=7", "tasks.options={shots=2}"]
+    )
+    saved = json.loads(json.dumps(config.model_dump(mode="json")))
+    assert validate(RunConfig, Layered(saved, {})) == config
+
+
+@pytest.mark.parametrize("setting", ["top_p=0.95", "top_k=20"])
+def test_training_refuses_truncated_sampling(setting: str) -> None:
+    with pytest.raises(ConfigError, match="truncated distribution"):
+        load_config((), [f"rollout.{setting}"])
+
+
+def test_recipes_are_valid_and_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert {"demo", "tiny"} <= set(names())
+    for name in names():
+        path = find_recipe(name)
+        assert is_built_in(path)
+        assert tomllib.loads(path.read_text()) == built_in(name)
+        assert load_config([path]).name == name
+    (tmp_path / "demo").write_text("seed = 5\n")
+    assert find_recipe("demo") == Path("demo"), "a file of the user's goes before a recipe of ours"
+    assert find_recipe("other.toml") == Path("other.toml")
+    assert FOLDER.is_dir()
+
+
+def test_recipes_differ_from_the_defaults_only_where_they_mean_to() -> None:
+    demo = load_config([find_recipe("demo")])
+    assert demo.model.name == "smollm2"
+    assert demo.evaluate.problems * demo.evaluate.samples >= 200, "at least 200 held-out samples"
+    assert max(demo.evaluate.k) <= demo.evaluate.samples
