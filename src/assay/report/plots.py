@@ -1,0 +1,287 @@
+"""Charts as inline SVG, drawn here: no library, no script needed to see them, colours by class so that themes apply.
+
+Each chart also carries its numbers (`Chart.values`), from which the page's script shows exact values under the pointer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from assay.core.types import Json
+from assay.report.text import safe
+
+WIDTH, HEIGHT = 400, 200
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 24
+MOST_BARS = 96
+
+
+class Point(NamedTuple):
+    """`low` and `high` bound a band (line charts) or an interval (marked series). No `y`: a gap in the line."""
+
+    x: float
+    y: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`look` is a CSS class (`s1`..`s8`, `pass`, `before`...). Marked series show their points and intervals."""
+
+    name: str
+    points: Sequence[Point]
+    look: str = "s1"
+    marked: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`form` says how exact values are written: `share` (three digits), `count`, `seconds` or `number`."""
+
+    title: str
+    note: str
+    svg: str
+    series: tuple[Series, ...]
+    form: str = "number"
+    x: tuple[float, float] = (0.0, 1.0)  # the ends of the axis of steps
+
+    def values(self) -> Json:
+        return {
+            "form": self.form,
+            "box": [LEFT, RIGHT, TOP, BOTTOM, WIDTH, HEIGHT],
+            "series": [
+                {"name": each.name, "look": each.look, "points": [list(point) for point in each.points]}
+                for each in self.series
+            ],
+            "x": list(self.x),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Values to pixels, linearly."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return self.start + share * (self.end - self.start)
+
+
+def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """About `count` round values (1, 2 or 5 times a power of ten) that cover low..high.
+
+    >>> nice_ticks(0, 1)
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    >>> nice_ticks(3, 17)
+    [0.0, 5.0, 10.0, 15.0, 20.0]
+    """
+    if not (math.isfinite(low) and math.isfinite(high)) or high < low:
+        raise ValueError(f"an axis needs finite ends in order, not {low} and {high}")
+    if high == low:
+        pad = abs(high) / 2 or 0.5
+        low, high = low - pad, high + pad
+    step = _nice((high - low) / count)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * place, 12 - math.floor(math.log10(step))) for place in range(first, last + 1)]
+
+
+def step_ticks(low: float, high: float, count: int = 5) -> list[int]:
+    """Whole round numbers inside low..high, for an axis of training steps."""
+    step = max(1, round(_nice((high - low) / count))) if high > low else 1
+    return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def tick_label(value: float) -> str:
+    """Short: thousands as `k`, small values with a power of ten."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e9 or size < 1e-3:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
+    if size >= 1e6:
+        return f"{value / 1e6:g}M".replace("-", "−")
+    if size >= 1e4:
+        return f"{value / 1e3:g}k".replace("-", "−")
+    return f"{value:.6g}".replace("-", "−")
+
+
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    *,
+    note: str = "",
+    form: str = "number",
+    floor: float | None = 0.0,
+    ceiling: float | None = None,
+) -> Chart | None:
+    """Lines over training steps; None when there is no value to draw. `floor` and `ceiling` are kept inside the axis."""
+    shown = tuple(each for each in series if any(point.y is not None for point in each.points))
+    if not shown:
+        return None
+    values = [
+        value
+        for each in shown
+        for point in each.points
+        for value in (point.y, point.low, point.high)
+        if value is not None
+    ]
+    low = min(values) if floor is None else min(floor, *values)
+    high = max(values) if ceiling is None else max(ceiling, *values)
+    xs = [point.x for each in shown for point in each.points]
+    parts, x, y = _frame(min(xs), max(xs), nice_ticks(low, high))
+    for each in shown:
+        parts.append(f'<g class="series {each.look}{" dashed" if each.dashed else ""}">{_drawn(each, x, y)}</g>')
+    return Chart(title, note, _svg(parts, _described(title, shown)), shown, form, (x.low, x.high))
+
+
+def stacked_chart(title: str, series: Sequence[Series], *, note: str = "", form: str = "number") -> Chart | None:
+    """One bar a step, its parts on top of each other; a long run's steps are averaged into at most 96 bars."""
+    xs = [point.x for point in series[0].points] if series else []
+    shown = tuple(each for each in series if any(point.y for point in each.points))
+    if not xs or not shown:
+        return None
+    bins = _bins(len(xs))
+    heights = [[_mean([each.points[i].y or 0.0 for i in each_bin]) for each_bin in bins] for each in shown]
+    top = max(sum(column) for column in zip(*heights, strict=True))
+    first, last = xs[0] - 0.5, xs[-1] + 0.5
+    parts, x, y = _frame(first, last, nice_ticks(0, top))
+    bases = [0.0] * len(bins)
+    for each, column in zip(shown, heights, strict=True):
+        bars = []
+        for place, (each_bin, height) in enumerate(zip(bins, column, strict=True)):
+            left, right = x(xs[each_bin[0]] - 0.5), x(xs[each_bin[-1]] + 0.5)
+            gap = min(2.0, (right - left) * 0.2)
+            bottom, upper = y(bases[place]), y(bases[place] + height)
+            bases[place] += height
+            if height > 0:
+                bars.append(f"M{left + gap / 2:.1f} {bottom:.1f}V{upper:.1f}H{right - gap / 2:.1f}V{bottom:.1f}Z")
+        parts.append(f'<path class="bar {each.look}" d="{"".join(bars)}"/>')
+    return Chart(title, note, _svg(parts, _described(title, shown)), shown, form, (x.low, x.high))
+
+
+def interval_plot(marks: Sequence[tuple[str, float, float | None, float | None]], low: float, high: float) -> str:
+    """Values with their intervals on one row, as wide as the place it is put in (all x are per cent of it).
+
+    Each mark is (look, value, low, high); marks stand below each other.
+    """
+    height = 12 * len(marks) + 8
+
+    def at(value: float) -> str:
+        return f"{100 * (value - low) / (high - low):.2f}%"
+
+    parts = [
+        f'<line class="grid" x1="{at(tick)}" x2="{at(tick)}" y1="0" y2="{height}"/>' for tick in nice_ticks(low, high)
+    ]
+    for place, (look, value, lower, upper) in enumerate(marks):
+        middle = 10 + 12 * place
+        if lower is not None and upper is not None:
+            parts.append(
+                f'<line class="interval {look}" x1="{at(max(lower, low))}" x2="{at(min(upper, high))}" y1="{middle}" y2="{middle}"/>'
+            )
+        parts.append(f'<circle class="mark {look}" cx="{at(value)}" cy="{middle}" r="4"/>')
+    return f'<svg class="intervals" height="{height}" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def interval_axis(low: float, high: float) -> str:
+    """The axis above rows of `interval_plot`."""
+    labels = []
+    ticks = nice_ticks(low, high)
+    for place, tick in enumerate(ticks):
+        anchor = "start" if place == 0 else "end" if place == len(ticks) - 1 else "middle"
+        share = 100 * (tick - low) / (high - low)
+        labels.append(f'<text x="{share:.2f}%" y="11" text-anchor="{anchor}">{tick_label(tick)}</text>')
+    return f'<svg class="intervals axis" height="14" aria-hidden="true">{"".join(labels)}</svg>'
+
+
+def _frame(first: float, last: float, ticks: Sequence[float]) -> tuple[list[str], Scale, Scale]:
+    if first == last:
+        first, last = first - 0.5, last + 0.5
+    x = Scale(first, last, LEFT, WIDTH - RIGHT)
+    y = Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
+    parts = []
+    for tick in ticks:
+        at = y(tick)
+        kind = "base" if tick == ticks[0] else "grid"
+        parts.append(f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{at + 3.5:.1f}" text-anchor="end">{tick_label(tick)}</text>')
+    for step in step_ticks(first, last):
+        parts.append(f'<text x="{x(step):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{tick_label(step)}</text>')
+    return parts, x, y
+
+
+def _drawn(series: Series, x: Scale, y: Scale) -> str:
+    runs = _runs(series.points)
+    parts = []
+    banded = [[point for point in run if point.low is not None and point.high is not None] for run in runs]
+    if series.marked:
+        for point in (point for run in banded for point in run):
+            parts.append(
+                f'<line class="whisker" x1="{x(point.x):.1f}" x2="{x(point.x):.1f}" y1="{y(point.low or 0):.1f}" y2="{y(point.high or 0):.1f}"/>'
+            )
+    else:
+        for run in (run for run in banded if len(run) > 1):
+            upper = [f"{x(point.x):.1f} {y(point.high or 0):.1f}" for point in run]
+            lower = [f"{x(point.x):.1f} {y(point.low or 0):.1f}" for point in reversed(run)]
+            parts.append(f'<path class="band" d="M{"L".join([*upper, *lower])}Z"/>')
+    for run in runs:
+        places = [f"{x(point.x):.1f} {y(point.y or 0):.1f}" for point in run]
+        if len(places) > 1:
+            parts.append(f'<path class="line" d="M{"L".join(places)}"/>')
+        dots = run if series.marked or len(run) == 1 else run[-1:]
+        parts += [
+            f'<circle class="dot" cx="{x(p.x):.1f}" cy="{y(p.y or 0):.1f}" r="{3.2 if series.marked else 2.4}"/>'
+            for p in dots
+        ]
+    return "".join(parts)
+
+
+def _runs(points: Sequence[Point]) -> list[list[Point]]:
+    """The stretches of points that have a value."""
+    runs: list[list[Point]] = [[]]
+    for point in points:
+        if point.y is None:
+            runs.append([])
+        else:
+            runs[-1].append(point)
+    return [run for run in runs if run]
+
+
+def _bins(count: int) -> list[range]:
+    number = min(count, MOST_BARS)
+    edges = [place * count // number for place in range(number + 1)]
+    return [range(low, high) for low, high in itertools.pairwise(edges)]
+
+
+def _svg(parts: Sequence[str], label: str) -> str:
+    return (
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{safe(label)}">{"".join(parts)}</svg>'
+    )
+
+
+def _described(title: str, series: Sequence[Series]) -> str:
+    """What the chart says, for those who cannot see it."""
+    said = []
+    for each in series:
+        known = [point for point in each.points if point.y is not None]
+        first, last = known[0], known[-1]
+        said.append(f"{each.name} {first.y:.4g} at step {first.x:g}, {last.y:.4g} at step {last.x:g}")
+    return f"{title}: {'; '.join(said)}"
+
+
+def _nice(raw: float) -> float:
+    power = 10.0 ** math.floor(math.log10(raw))
+    return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda step: abs(math.log(step / raw)))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

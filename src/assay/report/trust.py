@@ -1,0 +1,111 @@
+"""What a page says about its own evidence: the audit, the accepted risks, the fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assay.audit.certificate import Certificate
+from assay.core.types import Json
+from assay.report.gather import RunData
+from assay.report.parts import badge, code, facts, nothing
+from assay.report.text import compact, join, safe
+
+
+def audit(run: RunData) -> str:
+    """The certificate: what was attacked, what was paid, and what was accepted."""
+    certificate = run.certificate
+    if certificate is None:
+        return nothing(run.certificate_note) + _accepted({}, _configured(run))
+    figures = certificate.figures
+    state = (
+        badge("no hole found", "pass")
+        if certificate.is_clean
+        else badge(f"{len(certificate.holes)} hole{'s' * (len(certificate.holes) > 1)}", "fail")
+    )
+    # of what was tried: the bound is about this battery, and says nothing about what a policy will think of
+    return (
+        f'<p class="sentence">{state} {int(figures["attacks_paid"])} of {int(figures["attacks_tried"])} attacks were paid '
+        f"(95 % bound: under {float(figures['false_accept_bound']):.2%} of attacks like these); "
+        f"{int(figures['equivalents_paid'])} of {int(figures['equivalents_tried'])} right answers in other clothes were paid "
+        f"(recall over {float(figures['recall_bound']):.1%}). {safe(certificate.level.capitalize())} battery on "
+        f"{int(figures['tasks'])} tasks. The bounds speak of these attacks, not of what a policy will think of.</p>"
+        + _accepted(_holes_by_name(certificate), dict(certificate.accepted) | _configured(run))
+        + _holes(certificate)
+        + _families(figures)
+    )
+
+
+def fingerprints(run: RunData) -> str:
+    certificate = run.certificate
+    verifiers = sorted({each for evaluation in run.evaluations for each in evaluation.verifiers})
+    if not verifiers and certificate is not None:
+        verifiers = list(certificate.subject.verifiers)
+    pairs = [
+        ("configuration", code(run.config_sha256)),
+        ("verifiers", join(code(each) for each in verifiers) if verifiers else "none has judged yet"),
+    ]
+    if certificate is not None:
+        subject = certificate.subject
+        pairs += [
+            ("certificate", code(certificate.sha256)),
+            ("audited tasks", code(subject.tasks)),
+            ("reward rule", code(f"{subject.rule}#{subject.rule_fingerprint}")),
+            ("battery", code(subject.battery)),
+        ]
+    kept = ", ".join(f"{each}{' (best)' if each == run.best else ''}" for each in run.checkpoints)
+    pairs += [("checkpoints", safe(kept) if kept else "none yet"), ("run folder", code(run.path))]
+    return facts(pairs)
+
+
+def _accepted(holes: Mapping[str, str], accepted: Mapping[str, str]) -> str:
+    """The risks that the configuration accepts; they stand out on purpose."""
+    if not accepted:
+        return ""
+    items = join(
+        f"<li><b>{safe(name)}</b>: {safe(reason)}{f'<span>{safe(holes[name])}</span>' if name in holes else ''}</li>"
+        for name, reason in accepted.items()
+    )
+    risks = "risk was accepted" if len(accepted) == 1 else "risks were accepted"
+    return f'<div class="risks" role="note"><h3>{len(accepted)} known {risks} for this run</h3><ul>{items}</ul></div>'
+
+
+def _holes(certificate: Certificate) -> str:
+    if certificate.is_clean:
+        return ""
+    items = join(
+        f"<details><summary>{safe(hole.get('sentence', hole.get('name')))}</summary>"
+        f"<p>truth {code(compact(hole.get('truth')))}, verifier {code(hole.get('verifier'))}</p>"
+        f"<pre>{safe(str(hole.get('response', ''))[:2000]) or 'no text: the rule itself pays it'}</pre></details>"
+        for hole in certificate.holes
+    )
+    return f'<div class="holes"><h3>Holes</h3>{items}</div>'
+
+
+def _families(figures: Mapping[str, Json]) -> str:
+    rows = join(_family(each) for each in figures.get("families", ()))
+    return (
+        '<details class="families"><summary>Figures by family of attack</summary><div class="wide"><table class="plain">'
+        '<thead><tr><th scope="col">Family</th><th scope="col">Must be</th><th scope="col" class="n">Tried</th>'
+        '<th scope="col" class="n">Paid</th><th scope="col" class="n">95 % bound</th><th scope="col" class="n">VOID</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
+    )
+
+
+def _family(family: Mapping[str, Json]) -> str:
+    is_attack = family["expect"] == "unpaid"
+    is_bad = family["paid"] > 0 if is_attack else family["paid"] < family["tried"]
+    look = ("fail" if is_attack else "void") if is_bad else "quiet"
+    bound = f"under {family['bound']:.2%}" if is_attack else f"recall over {family['bound']:.1%}"
+    return (
+        f'<tr><th scope="row">{safe(family["family"])}</th><td>{"refused" if is_attack else "paid"}</td><td class="n">{family["tried"]}</td>'
+        f'<td class="n {look}">{family["paid"]}</td><td class="n">{bound}</td><td class="n">{family["voids"]}</td></tr>'
+    )
+
+
+def _holes_by_name(certificate: Certificate) -> dict[str, str]:
+    return {str(hole.get("name")): str(hole.get("sentence", "")) for hole in certificate.holes}
+
+
+def _configured(run: RunData) -> dict[str, str]:
+    risks = run.section("audit").get("accepted_risks")
+    return {str(name): str(reason) for name, reason in risks.items()} if isinstance(risks, Mapping) else {}
