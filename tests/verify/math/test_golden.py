@@ -49,7 +49,9 @@ def shown(judged: list[tuple[Row, Verdict]]) -> str:
         text = row.get("answer", row.get("response"))
         lines.append(
             f"  {row['kind']}: truth {json.dumps(row['truth'])[:120]} answer {text[:120]!r} must {row['expect']}"
-            f" {row.get('reason', '')}: {row['why']}; is {verdict.outcome} {verdict.reason} {dict(verdict.evidence)}"[:600]
+            f" {row.get('reason', '')}: {row['why']}; is {verdict.outcome} {verdict.reason} {dict(verdict.evidence)}"[
+                :600
+            ]
         )
     return "\n".join(lines)
 
