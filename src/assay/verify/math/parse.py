@@ -1,0 +1,239 @@
+r"""Tokens to a tree, by recursive descent: LaTeX and plain text. What it cannot read is refused, never guessed.
+
+Where a notation has two readings that differ, neither is taken: `1/2x`, `\sqrt12`, `\sin x/2`, `2\frac53` are
+unreadable. Numbers side by side are a thousands group (`10 080`), a mixed number (`1\frac45`, `1 1/2`) or nothing.
+"""
+
+from __future__ import annotations
+
+from assay.verify.math import names
+from assay.verify.math.atoms import Atoms
+from assay.verify.math.reader import END
+from assay.verify.math.tokens import tokenize
+from assay.verify.math.tree import (
+    Call,
+    Combined,
+    Either,
+    Listing,
+    Negative,
+    Node,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    Sum,
+    Unit,
+    Unreadable,
+)
+from assay.verify.math.words import as_word
+
+_PLUS = frozenset(("+", "-", "\\pm", "\\mp"))
+_STOPS = frozenset(
+    (END, "+", "-", "\\pm", "\\mp", ")", "]", "}", "\\}", ",", ";", "\\rfloor", "\\rceil", "\\rvert", "\\rangle", "\\cup",
+     "\\cap", "\\setminus", "\\backslash", "&", "\\\\", "\\end", "\\mid", ":", "!", "\\lor", "\\vee", "\\land", "\\wedge",
+     "\\choose", "^", "_", "U", "\\pmod", "\\bmod")
+)  # fmt: skip
+
+
+def parse(text: str) -> Node:
+    """The tree of a field's text. Raises Unreadable or TooLarge."""
+    return read(tokenize(text))
+
+
+def read(tokens: list[str]) -> Node:
+    word = as_word(tokens)
+    if word is not None:
+        return word
+    parser = Parser(tokens)
+    node = parser.listing()
+    if parser.tokens[parser.at] != END:
+        raise Unreadable(f"{parser.tokens[parser.at]!r} where the answer should end")
+    return node
+
+
+class Parser(Atoms):
+    def listing(self) -> Node:
+        """Relations with commas, `and` or `or` between them."""
+        first = self.relation()
+        if not self.is_separator():
+            return first
+        items = [first]
+        while self.is_separator():
+            self.skip_separator()
+            items.append(self.relation())
+        return Listing(tuple(items))
+
+    def is_separator(self) -> bool:
+        token = self.tokens[self.at]
+        return token in (",", ";", "\\lor", "\\vee") or self.joiner() > 0
+
+    def skip_separator(self) -> None:
+        self.at += self.joiner() or 1
+        self.at += self.joiner()  # ", and"
+
+    def joiner(self) -> int:
+        """How many tokens an `and` or `or` takes here."""
+        token = self.tokens[self.at]
+        if token in names.JOINERS:
+            return 1
+        if token in names.TEXTS and self.tokens[self.at + 1] == "{":
+            return 4 if self.tokens[self.at + 2] in names.JOINERS and self.tokens[self.at + 3] == "}" else 0
+        return 0
+
+    def relation(self) -> Node:
+        first = self.combined()
+        sign = names.RELATIONS.get(self.tokens[self.at])
+        if sign is None:
+            return first
+        sides, signs = [first], []
+        while sign is not None:
+            self.at += 1
+            signs.append(sign)
+            sides.append(self.combined())
+            sign = names.RELATIONS.get(self.tokens[self.at])
+        return Relation(tuple(sides), tuple(signs))
+
+    def combined(self) -> Node:
+        first = self.sum()
+        while (kind := self.set_sign()) is not None:
+            parts = [first]
+            while self.set_sign() == kind:
+                self.at += 1
+                parts.append(self.sum())
+                if kind == "difference":
+                    break
+            first = Combined(kind, tuple(parts))
+        return first
+
+    def set_sign(self) -> str | None:
+        token = self.tokens[self.at]
+        if token == "U" and self.tokens[self.at + 1] in ("(", "[", "\\{"):
+            return "union"
+        return names.SET_SIGNS.get(token)
+
+    def sum(self) -> Node:
+        tokens = self.tokens
+        first = self.signed()
+        if tokens[self.at] not in _PLUS:
+            return first
+        terms = [first]
+        while (sign := tokens[self.at]) in _PLUS:
+            self.at += 1
+            term = self.signed()
+            if sign == "-":
+                term = Negative(term)
+            elif sign != "+":
+                term = Either(1 if sign == "\\pm" else -1, term)
+            terms.append(term)
+        return Sum(tuple(terms))
+
+    def signed(self) -> Node:
+        """A term with its sign."""
+        sign = self.tokens[self.at]
+        if sign not in _PLUS:
+            return self.product()
+        self.at += 1
+        self.enter()
+        term = self.signed()
+        self.depth -= 1
+        if sign == "-":
+            return Negative(term)
+        return term if sign == "+" else Either(1 if sign == "\\pm" else -1, term)
+
+    def product(self) -> Node:
+        tokens = self.tokens
+        if (currency := names.CURRENCIES.get(tokens[self.at])) is not None:
+            self.at += 1
+            self.enter()
+            amount = self.product()
+            self.depth -= 1
+            return Product((amount, Unit(currency)))
+        factors = [self.power()]
+        is_divided = False
+        while (token := tokens[self.at]) not in _ENDS:
+            if token in names.TIMES:
+                self.at += 1
+                factors.append(self.factor())
+                is_divided = False
+            elif token in names.OVER:
+                self.at += 1
+                last = factors[-1]
+                if isinstance(last, Call) and last.name in names.TRIGONOMETRIC and tokens[self.at - 2] != ")":
+                    raise Unreadable("an argument without brackets before /, which has two readings")
+                bottom = self.factor()
+                factors = [Quotient(factors[0] if len(factors) == 1 else Product(tuple(factors)), bottom)]
+                is_divided = True
+            elif token in names.RELATIONS or (token == "|" and self.bars) or token in _STOPS or self.joiner():
+                break
+            elif token[0] in "0123456789.":
+                raise Unreadable(f"{token!r} beside something else")
+            else:
+                factor = self.power()
+                if is_divided and not is_unit(factor):
+                    raise Unreadable("a/bc, which has two readings")
+                factors.append(factor)
+        return factors[0] if len(factors) == 1 else Product(tuple(factors))
+
+    def factor(self) -> Node:
+        """What follows an explicit sign of multiplication or division: it may carry a minus."""
+        if self.tokens[self.at] == "-":
+            self.at += 1
+            return Negative(self.power())
+        return self.power()
+
+    def power(self) -> Node:
+        """An atom with what stands behind it: exponents, `!`, degrees, percent."""
+        base = self.atom()
+        tokens = self.tokens
+        is_raised = False
+        while (token := tokens[self.at]) in _BEHIND:
+            self.at += 1
+            if token == "!":
+                if tokens[self.at] == "!":
+                    raise Unreadable("!!, a double factorial")
+                base = Call("factorial", (base,))
+            elif token in ("\\%", "%"):
+                base = Product((base, Unit("percent")))
+            elif token == "\\degree" or self.is_degree():
+                base = Product((base, Unit(self.degree())))
+            elif is_raised:
+                raise Unreadable("two exponents in a row")
+            else:
+                base = Power(base, self.exponent())
+                is_raised = True
+        return base
+
+    def is_degree(self) -> bool:
+        """Does a degree sign stand here? Then the cursor moves behind it."""
+        tokens, at = self.tokens, self.at
+        if tokens[at] in ("\\circ", "\\degree"):
+            self.at += 1
+            return True
+        if tokens[at] == "{" and tokens[at + 1] in ("\\circ", "\\degree") and tokens[at + 2] == "}":
+            self.at += 3
+            return True
+        return False
+
+    def degree(self) -> str:
+        scale = {"C": "celsius", "F": "fahrenheit"}.get(self.tokens[self.at])
+        if scale is None:
+            return "degree"
+        self.at += 1
+        return scale
+
+    def exponent(self) -> Node:
+        token = self.tokens[self.at]
+        if token == "-" or token == "+":
+            self.at += 1
+            of = self.atom()
+            return Negative(of) if token == "-" else of
+        return self.atom()
+
+
+def is_unit(node: Node) -> bool:
+    """A unit, or a power of one."""
+    return isinstance(node, Unit) or (isinstance(node, Power) and isinstance(node.base, Unit))
+
+
+_ENDS = frozenset((END, "+", "-", ")", "}", ","))
+_BEHIND = frozenset(("^", "**", "!", "\\%", "%", "\\degree"))

@@ -1,0 +1,169 @@
+r"""Text to tokens: LaTeX and plain text alike, the dress taken off, the limits on length and depth checked first.
+
+A token is a string: a command (`\frac`), a number (`12`, `.5`, `1,234`), a run of letters, or one sign. White space and
+LaTeX's spacing are dropped: they never mean anything but that two numbers are apart. Signs outside ASCII are let in by
+name only (`π`, `√`, `≤`, `½`, ...): a digit of another alphabet is none of ours.
+"""
+
+from __future__ import annotations
+
+import re
+
+from assay.verify.math.tree import TooLarge, Unreadable
+
+LONGEST = 20_000  # characters of a field that is parsed; plain integers of any length never are
+MOST_TOKENS = 5_000
+DEEPEST = 32  # brackets within brackets
+
+_TOKEN = re.compile(
+    r"\\(?:[A-Za-z]+|.)"
+    r"|(?<![0-9,.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])(?:\.[0-9]+)?"
+    r"|[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+"
+    r"|[^\W\d_]+'*|\*\*|<=|>=|!=|/=|==|:=|->|\.{2,}|\S",
+    re.DOTALL,
+)
+_JOINED = re.compile(r"(?<=[0-9])\s*(?:\{,\}|,\s*\\!)\s*(?=[0-9]{3}(?![0-9]))")  # 1{,}000 and 1,\!000
+
+_IGNORED = frozenset(
+    [
+        r"\,",
+        r"\;",
+        r"\:",
+        r"\!",
+        r"\>",
+        r"\quad",
+        r"\qquad",
+        r"\thinspace",
+        r"\medspace",
+        r"\thickspace",
+        r"\enspace",
+        r"\negthinspace",
+        r"~",
+        r"\left",
+        r"\right",
+        r"\big",
+        r"\Big",
+        r"\bigg",
+        r"\Bigg",
+        r"\bigl",
+        r"\bigr",
+        r"\Bigl",
+        r"\Bigr",
+        r"\biggl",
+        r"\biggr",
+        r"\Biggl",
+        r"\Biggr",
+        r"\bigm",
+        r"\middle",
+        r"\displaystyle",
+        r"\textstyle",
+        r"\scriptstyle",
+        r"\limits",
+        r"\nolimits",
+        r"\nonumber",
+        r"\hfill",
+        r"\/",
+    ]
+) | {"\\ ", "\\\n", "\\\t"}
+
+_OTHER = {
+    "−": "-", "–": "-", "‐": "-", "‑": "-", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ", "∗": "*",
+    "÷": r"\div ", "⁄": "/", "∕": "/", "π": r"\pi ", "∞": r"\infty ", "√": r"\sqrt ", "≤": r"\le ", "≥": r"\ge ",
+    "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ",
+    "∅": r"\emptyset ", "∖": r"\setminus ", "°": r"\degree ", "±": r"\pm ", "∓": r"\mp ", "∧": r"\land ", "∨": r"\lor ",
+    "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "…": "...",
+    "£": r"\pounds ", "€": r"\euro ", "¥": r"\yen ", "₹": r"\rupee ", "∣": r"\mid ", "‖": r"\|", "Σ": r"\Sigma ",
+    "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+    "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}", "⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}",
+    "⅚": r"\frac{5}{6}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}",
+    "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2002": " ", "\u2003": " ", "\u200a": " ", "′": "'", "″": "''",
+    "“": '"', "”": '"', "’": "'",
+}  # fmt: skip
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi",
+    "ϕ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
+    "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+_RUN = re.compile("[" + "".join(_RAISED) + "]+|[" + "".join(_LOWERED) + "]+")
+_WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of a field. Raises Unreadable or TooLarge."""
+    if len(text) > LONGEST:
+        raise TooLarge(f"{len(text)} characters, more than {LONGEST}")
+    text = undressed(text)
+    if not text.isascii():
+        text = _in_ascii(text)
+    if "{,}" in text or "\\!" in text:
+        text = _JOINED.sub("", text)
+    tokens = [each for each in _TOKEN.findall(text) if each not in _IGNORED]
+    if not tokens:
+        raise Unreadable("nothing to read")
+    if len(tokens) > MOST_TOKENS:
+        raise TooLarge(f"{len(tokens)} tokens, more than {MOST_TOKENS}")
+    _check_depth(tokens)
+    return tokens
+
+
+def undressed(text: str) -> str:
+    """Without the `$` or `\\(` around the whole of it, and without a full stop behind it."""
+    text = text.strip()
+    while True:
+        before = text
+        if text.endswith(".") and not text.endswith("..") and not text.endswith("\\right."):
+            text = text[:-1].rstrip()
+        for left, right in _WRAPS:
+            inside = text[len(left) : -len(right)]
+            if text.startswith(left) and text.endswith(right) and len(text) > len(left) + len(right):
+                if (
+                    left in inside
+                    or right in inside
+                    or inside.endswith("\\")
+                    or ("$" in left and "\\$" not in inside and "$" in inside)
+                ):
+                    continue
+                text = inside.strip()
+        if text == before:
+            return text
+
+
+def _in_ascii(text: str) -> str:
+    def spell(found: re.Match[str]) -> str:
+        run = found.group()
+        if run[0] in _RAISED:
+            return "^{" + "".join(_RAISED[sign] for sign in run) + "}"
+        return "_{" + "".join(_LOWERED[sign] for sign in run) + "}"
+
+    signs = []
+    for sign in _RUN.sub(spell, text):
+        if sign.isascii():
+            signs.append(sign)
+        elif sign in _OTHER:
+            signs.append(_OTHER[sign])
+        elif sign in _GREEK:
+            signs.append(f"\\{_GREEK[sign]} ")
+        elif sign.isalpha():
+            signs.append(sign)  # a letter of a word; the parser refuses it elsewhere
+        else:
+            raise Unreadable(f"the sign {sign!r}")
+    return "".join(signs)
+
+
+def _check_depth(tokens: list[str]) -> None:
+    depth = 0
+    for each in tokens:
+        if each in _OPENS:
+            depth += 1
+            if depth > DEEPEST:
+                raise TooLarge(f"brackets more than {DEEPEST} deep")
+        elif each in _CLOSES:
+            depth -= 1
+
+
+_OPENS = frozenset(("{", "(", "[", "\\{", "\\lfloor", "\\lceil", "\\langle", "\\lvert"))
+_CLOSES = frozenset(("}", ")", "]", "\\}", "\\rfloor", "\\rceil", "\\rangle", "\\rvert"))

@@ -1,0 +1,192 @@
+r"""Words: when a text is no formula but a name, a direction, a choice; and what follows a number as its unit."""
+
+from __future__ import annotations
+
+from assay.verify.math.names import ABSENT, CONSTANTS, FUNCTIONS, JOINERS, PLAIN_CONSTANTS, ROMANS, TEXTS
+from assay.verify.math.tree import Constant, Node, Symbol, Word
+
+LONGEST_PRODUCT = 3  # a run of more letters is a word, not a product
+SHORT_WORDS = frozenset(
+    [
+        "yes",
+        "no",
+        "odd",
+        "even",
+        "true",
+        "false",
+        "on",
+        "off",
+        "up",
+        "down",
+        "in",
+        "out",
+        "left",
+        "right",
+        "red",
+        "one",
+        "two",
+        "six",
+        "ten",
+        "all",
+        "any",
+        "both",
+        "none",
+        "not",
+        "now",
+        "own",
+        "top",
+        "low",
+        "high",
+        "big",
+        "bag",
+        "cat",
+        "dog",
+        "boy",
+        "girl",
+        "man",
+        "men",
+        "sun",
+        "son",
+        "sat",
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "may",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "oct",
+        "nov",
+        "dec",
+        "ace",
+        "acute",
+        "am",
+        "pm",
+        "ne",
+        "nw",
+        "se",
+        "sw",
+        "sse",
+        "ssw",
+        "nne",
+        "nnw",
+        "ben",
+        "bob",
+        "joe",
+        "jim",
+        "sam",
+        "tom",
+        "ann",
+        "amy",
+        "eve",
+        "max",
+        "ray",
+        "roy",
+        "leo",
+        "ian",
+        "dan",
+        "ted",
+        "kim",
+        "meg",
+        "sue",
+        "tim",
+        "liz",
+        "pat",
+        "rob",
+        "ron",
+        "guy",
+        "jay",
+        "ken",
+        "lee",
+        "zoe",
+        "mia",
+        "ava",
+        "eli",
+        "abe",
+        "art",
+        "max",
+        "pam",
+        "peg",
+        "sal",
+        "vic",
+    ]
+)
+
+
+def as_word(tokens: list[str]) -> Node | None:
+    r"""The whole field as a word: `\text{east}`, `\text{(C)}`, `east`, `no solution`; None when it is something else."""
+    first = tokens[0]
+    if first in TEXTS or first in ROMANS:
+        if len(tokens) > 3 and tokens[1] == "{" and _closes_at_end(tokens):
+            return text_node(tokens[2:-1], is_roman=first in ROMANS)
+        return None
+    if not first[0].isalpha():
+        return None
+    if not all(each[0].isalpha() or each in ("-", "'") for each in tokens):
+        return None
+    if any(each in FUNCTIONS or each in JOINERS for each in tokens):
+        return None
+    text = spaced(tokens)
+    absent = ABSENT.get(text.lower())
+    if absent is not None:
+        return Constant(absent)
+    if len(tokens) == 1 and first in PLAIN_CONSTANTS:
+        return None
+    is_word = any(_is_word(each) for each in tokens)
+    return (
+        Word(text)
+        if is_word and (len(tokens) == 1 or all(len(each) > 1 or each in "aIA-" for each in tokens))
+        else None
+    )
+
+
+def _is_word(run: str) -> bool:
+    return len(run) > LONGEST_PRODUCT or not run.isascii() or (len(run) > 1 and run.lower() in SHORT_WORDS)
+
+
+def text_node(tokens: list[str], is_roman: bool = False) -> Node | None:
+    r"""What `\text{...}` around these tokens stands for; None when it is a formula in disguise (`\text{5}`)."""
+    text = spaced(tokens)
+    if not text or any(each[0] == "\\" or each in "{}^_=<>" for each in tokens):
+        return None
+    if text[0] in "([" and text[-1] in ")]" and text[1:-1].isalnum():
+        text = text[1:-1]
+    if not text[0].isalpha():
+        return None
+    if len(text) == 1:
+        return None if is_roman and text in PLAIN_CONSTANTS else Symbol(text)
+    absent = ABSENT.get(text.lower())
+    if absent is not None:
+        return Constant(absent)
+    if is_roman and (text in FUNCTIONS or "\\" + text in CONSTANTS):
+        return None
+    return Word(text)
+
+
+def spaced(tokens: list[str]) -> str:
+    """The tokens as a text: a space between words, none inside brackets or before a mark."""
+    text = ""
+    for each in tokens:
+        if text and ((each[0].isalnum() and text[-1] not in "(['-/") or (each in "([" and text[-1].isalnum())):
+            text += " "
+        text += each
+    return text.rstrip(".,;")
+
+
+def _closes_at_end(tokens: list[str]) -> bool:
+    depth = 0
+    for index, each in enumerate(tokens):
+        if each == "{":
+            depth += 1
+        elif each == "}":
+            depth -= 1
+            if depth == 0:
+                return index == len(tokens) - 1
+    return False
