@@ -97,8 +97,11 @@ def judge_case(case: Case, response: str, prompt: str = "") -> Verdict:
     try:
         finding = case.verifier.check(case.truth, response, prompt)
         outcome, reason, answer, evidence, score = finding
+        outcome, reason = Outcome(outcome), Reason(reason)  # a user's class may write their plain strings
         if score is None:
             score = 1.0 if outcome is Outcome.PASS else 0.0
+        answer = None if answer is None else str(answer)
+        evidence = evidence if evidence is NOTHING else dict(evidence)
         return Verdict(outcome, score, reason, answer, evidence, case.label, perf_counter() - start)
     except Exception as error:  # noqa: BLE001 - the named boundary: whatever a verifier raises is our fault, not the answer's
         return void_for(error, case.label, perf_counter() - start)
@@ -114,7 +117,7 @@ def judge(verifier: str | Verifier, truth: Json, response: str, *, prompt: str =
     try:
         case = read_case(verifier, truth)
     except Exception as error:  # noqa: BLE001 - the named boundary
-        name = verifier if isinstance(verifier, str) else verifier.name
+        name = verifier if isinstance(verifier, str) else str(getattr(verifier, "name", type(verifier).__name__))
         return void_for(error, name, perf_counter() - start)
     return judge_case(case, response, prompt)
 
@@ -141,7 +144,10 @@ def void_for(error: Exception, label: str, seconds: float = 0.0) -> Verdict:
         reason = Reason.BAD_INPUT
     else:
         reason = Reason.VERIFIER_ERROR
-    text = str(error) if isinstance(error, (UsageError, EnvironmentFault)) else f"{type(error).__name__}: {error}"
+    try:
+        text = str(error) if isinstance(error, (UsageError, EnvironmentFault)) else f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an exception of a user's may not even be printable
+        text = type(error).__name__
     return Verdict(Outcome.VOID, 0.0, reason, None, {"error": text[:300]}, label, seconds)
 
 

@@ -80,7 +80,9 @@ def finding(value: Any) -> Finding:
         if value is Outcome.VOID:
             return voided(Reason.VERIFIER_ERROR, error="the function returned VOID")
         return passed() if value is Outcome.PASS else failed(Reason.WRONG_VALUE)
-    if isinstance(value, Real):  # bool and numpy's floats are Real too
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()  # numpy's own bool is no Real
+    if isinstance(value, Real):  # bool is one too
         score = float(value)
         if not math.isfinite(score):
             return voided(Reason.NOT_FINITE, error=f"the function returned {score}")
