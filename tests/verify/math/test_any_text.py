@@ -37,12 +37,15 @@ def verdict_on(truth: Any, answer: str) -> Verdict:
 # Any text gets a Verdict, and never a VOID
 
 
-TOKENS = r"""
+TOKENS = str.split(
+    r"""
 \frac \sqrt { } ( ) [ ] \{ \} , ; : . - + * / ^ _ = < > \le \in \pm
 \cup | ! % \% $ \$ & \\ ' ~ # @ ? 0 1 2 7 10 1.5 .5 x y n e i
-\pi \infty \text \mathrm \left \right \boxed \begin{pmatrix} \end{pmatrix} \sin \log \sum \int \binom \overline ^\circ \text{cm} \langle \rangle \emptyset \mathbb{R} or and <think> </think> <answer>
+\pi \infty \text \mathrm \left \right \boxed \begin{pmatrix} \end{pmatrix} \sin \log \sum \int \binom \overline ^\circ \text{cm} \langle \rangle \emptyset
+\mathbb{R} or and <think> </think> <answer>
 </answer> #### ``` <!-- --> \lfloor \rfloor \lim \prod \cdot \, \! \quad \displaystyle \over \choose \to \ldots
-""".split()
+"""
+)
 soup = st.lists(st.sampled_from([*TOKENS, " ", "\n"]), max_size=40).map("".join)
 spaced_soup = st.lists(st.sampled_from(TOKENS), max_size=25).map(" ".join)
 anything = st.one_of(
@@ -129,10 +132,12 @@ def test_a_truth_that_cannot_be_read_is_an_error(truth: Any) -> None:
 # Symmetry and statelessness
 
 
-SCALARS = r"""
+SCALARS = str.split(
+    r"""
 \sqrt{2} \frac{\sqrt{8}}{2} \pi 3.14 \frac{22}{7} e i -i 2^{-99} 2^{-98} 1-\frac1e 1+\frac1e x x+0 2x \frac{x^2}{x} 0.5 \frac12
 \sin{30^\circ} 1+i i+1 \ln{2} \frac{\ln{4}}{2} 5! 120 \binom{10}{3} \infty -\infty 0.1 10^{-1} \frac{\pi}{4} \arctan{1}
-""".split()
+"""
+)
 fractions = st.builds(Fraction, st.integers(-99, 99), st.integers(1, 99))
 scalars = st.one_of(
     st.sampled_from(SCALARS),
