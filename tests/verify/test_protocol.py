@@ -337,7 +337,7 @@ def test_nothing_to_answer_is_no_error() -> None:
         (("--verifier", "choice"), b"lines on stdin name their own verifier"),
         (("--truth", "B"), b"--truth and --response judge one answer"),
         (("--order", "sideways"), b"sideways"),
-        (("--workers", "-1"), b"-1"),
+        (("--workers", "-1"), b"greater than or equal to 0"),
         (("--no-such-option",), b"No such option"),
     ],
 )
