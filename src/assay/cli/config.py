@@ -134,7 +134,7 @@ def toml_lines(found: Iterable[Setting], explain: bool = False) -> Iterator[str]
             yield f"[{section}]"
         if explain and each.meaning:
             yield f"# {each.meaning}"
-        name = each.name if BARE_KEY.fullmatch(each.name) else json.dumps(each.name)
+        name = each.name if BARE_KEY.fullmatch(each.name) else quoted(each.name)
         text = f"# {name} is not set" if each.value is None else f"{name} = {toml_value(each.value)}"
         yield f"{text:<{WIDEST}}  # {each.origin}"
 
@@ -152,13 +152,18 @@ def toml_value(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(value).replace("\x7f", "\\u007f")  # a JSON string is a TOML one, but for DEL
+        return quoted(value)
     if isinstance(value, list):
         return f"[{', '.join(toml_value(item) for item in value if item is not None)}]"
     if isinstance(value, dict):
-        items = (f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
+        items = (f"{quoted(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
         return f"{{{', '.join(items)}}}"
     return repr(value)
+
+
+def quoted(text: str) -> str:
+    """A JSON string is a TOML one but for DEL, and for signs beyond 16 bits that JSON would escape as two."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def file_schema() -> dict[str, Json]:
