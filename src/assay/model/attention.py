@@ -101,14 +101,18 @@ def tree_attention(
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:  # grouped queries: sdpa's own grouping leaves the fast CPU kernel
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
+    # blocks cover the row, and what a block sees before itself are blocks: split once, so that the backward pass joins
+    # the pieces instead of adding up a zero-filled row for each slice
+    sizes = [block.stop - block.start for block in tree.blocks]
+    key_of, value_of = (
+        {(block.start, block.stop): piece for block, piece in zip(tree.blocks, whole.split(sizes, dim=2), strict=True)}
+        for whole in (key, value)
+    )
     out = []
-    for block in tree.blocks:
+    for block, queries in zip(tree.blocks, query.split(sizes, dim=2), strict=True):
         spans = (*block.before, (block.start, block.stop))
-        keys = torch.cat([key[:, :, a:b] for a, b in spans], dim=2) if block.before else key[:, :, slice(*spans[0])]
-        values = (
-            torch.cat([value[:, :, a:b] for a, b in spans], dim=2) if block.before else value[:, :, slice(*spans[0])]
-        )
-        queries = query[:, :, block.start : block.stop]
+        keys = torch.cat([key_of[span] for span in spans], dim=2) if block.before else key_of[spans[0]]
+        values = torch.cat([value_of[span] for span in spans], dim=2) if block.before else value_of[spans[0]]
         mask = block.mask
         if mask is None and block.before:
             mask = _after(keys.shape[2], queries.shape[2], query)

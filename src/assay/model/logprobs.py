@@ -151,10 +151,12 @@ def _head_chunk(
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if temperature != 1.0:
         logits = logits / temperature
-    norm = torch.logsumexp(logits, dim=-1)  # [m]
-    chosen = logits.gather(-1, targets[:, None])[:, 0] - norm
     probs = torch.softmax(logits, dim=-1)
-    mean_logit = torch.einsum("mv,mv->m", probs, logits)
+    # log Z through the largest logit, whose probability softmax has already: no second pass of exponentials
+    largest, place = logits.max(dim=-1, keepdim=True)  # [m, 1]
+    norm = (largest - probs.gather(-1, place).log())[:, 0]  # [m]
+    chosen = logits.gather(-1, targets[:, None])[:, 0] - norm
+    mean_logit = torch.linalg.vecdot(probs, logits)
     return probs, chosen, norm - mean_logit  # H = log Z - E[logit]
 
 

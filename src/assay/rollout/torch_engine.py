@@ -20,6 +20,7 @@ from assay.core.errors import UsageError
 from assay.core.types import Completion, Finish, Message
 from assay.model.attention import takes_tree_attention
 from assay.model.load import LoadedModel
+from assay.model.packed import packed_linears
 from assay.rollout.engine import Request, Sampling
 from assay.rollout.plain_cache import PlainCache
 from assay.rollout.render import ChatRenderer
@@ -179,7 +180,11 @@ class TorchEngine:
         if was_training:
             model.eval()
         try:
-            with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=self._loaded.autocast and kind != "cpu"):
+            with (
+                torch.no_grad(),
+                torch.autocast(kind, torch.bfloat16, enabled=self._loaded.autocast and kind != "cpu"),
+                packed_linears(model),
+            ):
                 yield
         finally:
             if was_training:
