@@ -1,0 +1,347 @@
+"""The warm interpreter inside the sandbox: it forks a child for each candidate, watches it, and leaves nothing behind.
+
+The supervisor's protocol, with one addition: a request begins with a header of fixed size, and the rest of its line is
+read by the child. So the zygote's own memory, which every later child inherits, never holds a program or its arguments;
+what a child reports passes through one buffer that is wiped. A reply is one line of tokens: `r` and hexadecimal for a
+piece of the child's report, `o` for a piece of its output, and last `s` with the end as JSON.
+
+A child can forge nothing but its own report: it has one or two pipes, no signal, no tracing, no new process, and the
+zygote is the first process of the namespace, which no signal from inside can kill.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import ctypes
+import errno
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from assay.sandbox import candidate
+from assay.sandbox.confine import Confinement
+from assay.sandbox.folder import bytes_below, empty
+from assay.sandbox.limits import FOLDER_BYTES, OUTPUT_BYTES, THREAD_STACK
+
+HEADER = 48
+CHUNK = 1 << 16
+FIRST_LOOK = 0.002  # seconds; most candidates have ended by then, and one look at the end is the cheapest
+SHORTEST_LOOK, LONGEST_LOOK = 0.002, 0.05
+READING_SECONDS = 10.0  # for the child to read its request, which is our own code
+BYTES_OBJECT_HEADER = sys.getsizeof(b"") - 1
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+class Request(NamedTuple):
+    """The header: limits, the payload's bytes, and whether what the candidate prints is wanted."""
+
+    cpu_s: float
+    wall_s: float
+    memory_mb: int
+    length: int
+    captures: bool
+
+
+class Settings(NamedTuple):
+    """What `launch` says about the layer. `folders` are emptied after each candidate, the first is its working folder."""
+
+    readable: Sequence[str]
+    folders: Sequence[str]
+    confines: bool
+    with_landlock: bool
+    is_first: bool  # the first process of its own pid namespace: everybody else in it may be killed
+
+
+def header(request: Request) -> bytes:
+    text = f"{request.cpu_s:.3f} {request.wall_s:.3f} {request.memory_mb} {request.length} {int(request.captures)}"
+    return text.ljust(HEADER).encode("ascii")
+
+
+def main(settings: dict[str, Any]) -> None:
+    Zygote(Settings(**settings)).serve()
+
+
+class Zygote:
+    def __init__(self, settings: Settings) -> None:
+        if settings.is_first and os.getpid() != 1:
+            raise SystemExit("not the first process of a namespace")
+        if not settings.is_first:  # zygotes side by side share the machine's folders
+            settings = settings._replace(folders=[tempfile.mkdtemp(dir=settings.folders[0])])
+            os.environ["HOME"] = os.environ["TMPDIR"] = settings.folders[0]
+        self._settings = settings
+        self._buffer = bytearray(CHUNK)
+        self._view = memoryview(self._buffer)
+        self._nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self._confinement: Confinement | None = None
+        if settings.confines:
+            devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
+            self._confinement = Confinement.prepare(
+                [*settings.readable, *devices[3:]],
+                [*settings.folders, *devices[:3]],
+                with_landlock=settings.with_landlock,
+                namespace=settings.is_first,
+            )
+        threading.stack_size(THREAD_STACK)
+        os.environ.pop("ASSAY_PARENT", None)
+        warm_up()
+
+    def serve(self) -> None:
+        os.write(1, b"ready\n")
+        gc.collect()
+        gc.freeze()  # so that a child's collections do not touch, and thereby copy, what it inherits
+        gc.disable()
+        while request := self._next():
+            if not self._run(request):
+                return
+
+    def _next(self) -> Request | None:
+        head = b""
+        while len(head) < HEADER:
+            more = os.read(0, HEADER - len(head))
+            if not more:
+                return None
+            head += more
+        cpu_s, wall_s, memory_mb, length, captures = head.split()
+        return Request(float(cpu_s), float(wall_s), int(memory_mb), int(length), captures == b"1")
+
+    def _run(self, request: Request) -> bool:
+        """Run one candidate and reply; returns whether this zygote is as good as new."""
+        report, report_in = os.pipe2(os.O_CLOEXEC)
+        output, output_in = os.pipe2(os.O_CLOEXEC) if request.captures else (-1, -1)
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(request, report_in, output_in)
+        os.close(report_in)
+        if output_in >= 0:
+            os.close(output_in)
+        watch = _Watch(pid, request, report, output, self)
+        try:
+            watch.follow()
+            is_clean = self._clear(pid)
+            watch.finish(is_clean)
+        finally:
+            for descriptor in (report, output, watch.pidfd):
+                if descriptor >= 0:
+                    os.close(descriptor)
+        return is_clean and watch.has_read_request
+
+    def emit(self, *parts: bytes) -> None:
+        """To the supervisor, whole."""
+        left = b"".join(parts) if len(parts) > 1 else parts[0]
+        view = memoryview(left)
+        while view:
+            view = view[os.write(1, view) :]
+        wipe(left)
+
+    def folder_is_full(self) -> bool:
+        """Only where no mount of its own holds the folder to its size."""
+        return not self._settings.is_first and bytes_below(self._settings.folders[0]) > FOLDER_BYTES
+
+    def _clear(self, pid: int) -> bool:
+        """Kill and reap everything but ourselves, and empty the folders. False: somebody, or something, is left."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._settings.is_first:
+                os.kill(-1, signal.SIGKILL)  # nobody but those inside our namespace
+            else:
+                os.killpg(pid, signal.SIGKILL)  # a group exists only where nothing confines
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, 0 if self._settings.is_first else os.WNOHANG)[0]:
+                pass
+        try:
+            for folder in self._settings.folders:
+                empty(folder)
+        except OSError:
+            return False
+        return True
+
+    def _be_child(self, request: Request, report: int, output: int) -> NoReturn:
+        code = 1
+        try:
+            code = self._prepare_and_run(request, report, output)
+        finally:
+            os._exit(code)
+
+    def _prepare_and_run(self, request: Request, report: int, output: int) -> int:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        text = _read_exactly(0, request.length + 1)  # the newline that ends the line, too
+        wanted = json.loads(text)
+        del text
+        _arrange_descriptors(wanted, report, output, self._nothing)
+        path = os.path.join(self._settings.folders[0], "main.py")
+        with open(path, "wb") as file:
+            file.write(wanted["source"].encode())
+        os.chdir(self._settings.folders[0])
+        sys.path.insert(0, self._settings.folders[0])
+        os.write(report, b"R")  # from here on, what goes wrong is the candidate's
+        gc.enable()
+        if self._confinement is not None:
+            self._confinement.enter(request.cpu_s, request.memory_mb)
+        else:
+            os.setsid()
+        os.dup2(report, 3)
+        os.closerange(4, 64)
+        run = candidate.run_script if wanted["mode"] == "script" else candidate.run_function
+        return run(wanted, path, candidate.Report(3))
+
+
+class _Watch:
+    """Follows one child to its end: relays what it says, holds it to its time, and says how it ended."""
+
+    def __init__(self, pid: int, request: Request, report: int, output: int, zygote: Zygote) -> None:
+        self._pid, self._request, self._zygote = pid, request, zygote
+        self._open = {report: b"r"} | ({output: b"o"} if output >= 0 else {})
+        self._sent = dict.fromkeys(self._open, 0)
+        self._report = report
+        self._clock = ((~pid) << 3) | 2  # the child's CPU time, all its threads together
+        self._start = time.monotonic()
+        self._killed = ""
+        self._cpu = 0.0
+        self._status = 0
+        self.has_read_request = False
+        self.pidfd = os.pidfd_open(pid)
+
+    def follow(self) -> None:
+        """Until it is dead and reaped. Its pipes may still hold something."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        if not poll.poll(FIRST_LOOK * 1000):
+            for descriptor in self._open:
+                poll.register(descriptor, select.POLLIN)
+                os.set_blocking(descriptor, False)
+            while self.pidfd not in (ready := [each for each, _ in poll.poll(self._until_next_look() * 1000 + 1)]):
+                for descriptor in ready:
+                    if not self._relay(descriptor):
+                        poll.unregister(descriptor)
+                if not self._killed and (why := self._excess()):
+                    self._killed = why
+                    os.kill(self._pid, signal.SIGKILL)
+        _, self._status, usage = os.wait4(self._pid, 0)
+        self._cpu = usage.ru_utime + usage.ru_stime
+        if not self._killed and os.WIFSIGNALED(self._status) and self._cpu > self._request.cpu_s:
+            self._killed = "cpu"  # by the kernel's own, coarser limit
+
+    def finish(self, is_clean: bool) -> None:
+        """Relay the rest, and say how it ended."""
+        for descriptor in list(self._open):
+            os.set_blocking(descriptor, False)
+            while self._relay(descriptor):
+                pass
+        end = {
+            "exit": os.WEXITSTATUS(self._status) if os.WIFEXITED(self._status) else None,
+            "signal": os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else None,
+            "killed": self._killed,
+            "cpu_s": round(self._cpu, 4),
+            "wall_s": round(time.monotonic() - self._start, 4),
+            "is_clean": is_clean and not self._open,
+        }
+        if self.has_read_request:
+            self._zygote.emit(b"s", json.dumps(end, separators=(",", ":")).encode(), b"\n")
+
+    def _relay(self, descriptor: int) -> bool:
+        """One piece, read and sent on. False: there is no more now, or at all."""
+        view = self._zygote._view
+        try:
+            size = os.readv(descriptor, [view])
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                return False
+            raise
+        if size == 0:
+            del self._open[descriptor]
+            return False
+        start = 0
+        if descriptor == self._report and not self.has_read_request:
+            self.has_read_request, start = True, 1
+        self._sent[descriptor] += size
+        if self._sent[descriptor] > OUTPUT_BYTES:
+            self._killed = self._killed or "output"
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        elif size > start:
+            text = binascii.hexlify(view[start:size])
+            self._zygote.emit(self._open[descriptor], text, b" ")
+            wipe(text)
+        view[:size] = bytes(size)
+        return True
+
+    def _excess(self) -> str:
+        wall = time.monotonic() - self._start
+        if not self.has_read_request:
+            return "reading" if wall > READING_SECONDS else ""
+        if time.clock_gettime(self._clock) >= self._request.cpu_s:
+            return "cpu"
+        if wall >= self._request.wall_s:
+            return "wall"
+        return "files" if self._zygote.folder_is_full() else ""
+
+    def _until_next_look(self) -> float:
+        """Seconds in which no limit can be reached: CPU time runs at most as fast as all cores together."""
+        left = (self._request.cpu_s - time.clock_gettime(self._clock)) / CORES
+        left = min(left, self._request.wall_s - (time.monotonic() - self._start))
+        if not self._zygote._settings.is_first:
+            left = min(left, LONGEST_LOOK)  # for the folder's size
+        return max(left, SHORTEST_LOOK)
+
+
+def wipe(text: bytes) -> None:
+    """Zero a bytes object that nobody needs again: a later child could find it in the memory it inherits."""
+    if len(text) > 1:
+        ctypes.memset(id(text) + BYTES_OBJECT_HEADER, 0, len(text))
+
+
+def warm_up() -> None:
+    """Import what programs mostly import, and give them the builtins that `site` would have."""
+    import _sitebuiltins
+    import bisect
+    import builtins
+    import collections.abc
+    import dataclasses
+    import functools
+    import heapq
+    import itertools
+    import math
+    import operator
+    import random
+    import re
+    import string
+    import typing
+
+    vars(builtins)["exit"] = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    vars(builtins)["quit"] = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+    _ = (bisect, collections.abc, dataclasses, functools, heapq, itertools, math, operator, random, re, string, typing)
+
+
+def _read_exactly(descriptor: int, size: int) -> bytearray:
+    text = bytearray()
+    while len(text) < size:
+        more = os.read(descriptor, size - len(text))
+        if not more:
+            os._exit(1)
+        text += more
+    return text
+
+
+def _arrange_descriptors(wanted: dict[str, Any], report: int, output: int, nothing: int) -> None:
+    """0 is the candidate's input, 1 its output if wanted, 2 nothing; only `report`, and what confining needs, is left."""
+    given = wanted.get("stdin")
+    if given is None:
+        os.dup2(nothing, 0)
+    else:
+        file = os.memfd_create("stdin")
+        left = memoryview(given.encode("utf-8", "surrogatepass"))
+        while left:
+            left = left[os.write(file, left) :]
+        os.lseek(file, 0, os.SEEK_SET)
+        os.dup2(file, 0)
+        os.close(file)
+    os.dup2(output if output >= 0 else nothing, 1)
+    os.dup2(nothing, 2)
