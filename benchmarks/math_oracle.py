@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal
 
 import sympy
@@ -34,7 +34,7 @@ def relate(a: str, b: str) -> Relation:
     return "same" if agree(left, right) else "different"
 
 
-@lru_cache(maxsize=None)
+@cache
 def key(text: str) -> Key | None:
     """What stands for the value: nested tuples of a kind and 50-digit numbers; None where the oracle cannot say."""
     base = re.fullmatch(r"\s*(\d+)_\{?(\d+)\}?\s*", text)
