@@ -1,9 +1,11 @@
 // The browser of completions: search, filters, a list, and one completion with its group.
 
 const OUTCOMES = ["pass", "fail", "void"];
-const PAGE = 50;
+const PAGE = matchMedia("(max-width: 900px)").matches ? 12 : 50;
+const CLEAR = { search: "", run: "", step: "", split: "", outcome: "", reason: "", sort: "newest" };
 const SORTS = {
-  order: ["in order", null],
+  newest: ["latest step first", (a, b) => b.step - a.step || (a.split < b.split) - (a.split > b.split)],
+  order: ["as sampled", null],
   best: ["highest reward", (a, b) => b.reward - a.reward],
   worst: ["lowest reward", (a, b) => a.reward - b.reward],
   pushed: ["highest advantage", (a, b) => b.advantage - a.advantage],
@@ -72,7 +74,7 @@ function outcomeBadge(outcome) {
 function openBrowser(place, data) {
   const { rows, groups } = readRows(data);
   const many = data.runs.length > 1;
-  const state = { search: "", run: "", step: "", split: "", outcome: "", reason: "", sort: "order" };
+  const state = { ...CLEAR };
   const filters = {
     run: (row) => String(row.run) === state.run,
     step: (row) => String(row.step) === state.step,
@@ -106,7 +108,7 @@ function openBrowser(place, data) {
     count,
     h("div", { class: "panes" }, h("div", { class: "left" }, list, more), detail),
   );
-  fill(selects.sort, Object.entries(SORTS).map(([name, [label]]) => [name, label]), "order");
+  fill(selects.sort, Object.entries(SORTS).map(([name, [label]]) => [name, label]), CLEAR.sort);
 
   let timer = 0;
   search.addEventListener("input", () => {
@@ -148,7 +150,7 @@ function openBrowser(place, data) {
     const compare = SORTS[state.sort][1];
     if (compare) found = [...found].sort(compare);
     limit = PAGE;
-    reset.hidden = Object.entries(state).every(([name, value]) => value === (name === "sort" ? "order" : ""));
+    reset.hidden = Object.entries(state).every(([name, value]) => value === CLEAR[name]);
     count.textContent = found.length === rows.length ? `${rows.length.toLocaleString("en")} completions`
       : `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} completions`;
     drawList();
@@ -156,9 +158,9 @@ function openBrowser(place, data) {
   }
 
   function clear() {
-    Object.assign(state, { search: "", run: "", step: "", split: "", outcome: "", reason: "", sort: "order" });
+    Object.assign(state, CLEAR);
     search.value = "";
-    selects.sort.value = "order";
+    selects.sort.value = CLEAR.sort;
     update();
   }
 
@@ -172,7 +174,7 @@ function openBrowser(place, data) {
   function entry(row) {
     return h("div", { role: "listitem" }, h("button", {
       type: "button", class: "entry", "data-place": row.place, "aria-current": row === selected ? "true" : null,
-      onclick: () => { choose(row); place.classList.add("reading"); },
+      onclick: () => { place.classList.add("reading"); choose(row); },
     },
     outcomeBadge(row.outcome),
     h("span", { class: "reply" }, row.answer === null ? h("i", {}, row.reason.replaceAll("_", " ")) : h("bdi", {}, line(row.answer, 40)),
@@ -184,6 +186,7 @@ function openBrowser(place, data) {
 
   function choose(row) {
     selected = row;
+    detail.scrollTop = 0;
     for (const button of list.querySelectorAll(".entry")) {
       if (row && Number(button.dataset.place) === row.place) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
@@ -209,6 +212,7 @@ function openBrowser(place, data) {
     const row = selected;
     const group = groups.get(row.key);
     const position = found.indexOf(row);
+    const prompt = h("pre", { class: "text prompt", dir: "auto", tabindex: "0" }, visible(row.task.prompt));
     detail.replaceChildren(
       h("div", { class: "top" }, outcomeBadge(row.outcome), h("b", {}, row.reason.replaceAll("_", " ")),
         h("span", { class: "where" }, `${SPLITS[row.split] || row.split}, step ${row.step}`, many ? `, ${data.runs[row.run]}` : ""),
@@ -218,26 +222,37 @@ function openBrowser(place, data) {
       h("div", { class: "sides" },
         h("div", { class: `side ${row.outcome}` }, h("span", { class: "label" }, "Extracted answer"), row.answer === null ? h("i", {}, "none") : h("bdi", { class: "value" }, visible(row.answer))),
         h("div", { class: "side" }, h("span", { class: "label" }, "Truth"), h("bdi", { class: "value" }, visible(row.task.truth)))),
-      h("h4", {}, "Completion"), h("pre", { class: "text", dir: "auto" }, marked(row.text, row.answer)),
-      h("h4", {}, "Prompt"), h("pre", { class: "text prompt", dir: "auto", tabindex: "0" }, visible(row.task.prompt)),
-      h("h4", {}, "Reward"), rewardFacts(row),
+      h("div", { class: "pays" }, pays(row).map(([name, value, note]) => h("div", {}, h("span", { class: "label" }, name), h("b", {}, value), note ? h("span", { class: "note" }, note) : null))),
+      h("h4", {}, "Prompt"), prompt,
+      h("h4", {}, "Completion"), h("pre", { class: "text", dir: "auto", tabindex: "0" }, marked(row.text, row.answer)),
       groupView(group, row),
+      h("h4", {}, "About this completion"), facts(row),
     );
+    prompt.scrollTop = prompt.scrollHeight; // its last lines are the question; examples come before
   }
 
-  function rewardFacts(row) {
+  // What it earned, of which parts, and what that was worth to the gradient.
+  function pays(row) {
+    const parts = Object.entries(row.parts || {});
+    const made = parts.length > 1 ? parts.map(([name, value]) => [...line(name, 30), ` ${number(value, 2)}`]).flat() : null;
+    const cut = row.finish === "length" ? "cut at the limit" : null;
+    return [
+      ["Reward", number(row.reward, 3), made],
+      ["Advantage", row.split === "train" ? signed(row.advantage, 3) : "–", row.split === "train" ? null : "an evaluation"],
+      ["Tokens", String(row.tokens), cut],
+    ];
+  }
+
+  function facts(row) {
     const parts = Object.entries(row.parts || {});
     const evidence = row.evidence && Object.keys(row.evidence).length > 0 ? JSON.stringify(row.evidence) : null;
-    const facts = [
-      ["reward", number(row.reward, 3)],
-      ...parts.map(([name, value]) => [`part: ${name}`, number(value, 3)]),
-      ["advantage", row.split === "train" ? signed(row.advantage, 3) : "none: an evaluation"],
-      ["tokens", `${row.tokens}${row.finish === "length" ? ", cut at the limit" : ""}`],
-      ["finish", row.finish], ["policy version", row.policy], ["task", row.task.id],
-      ["judged by", row.verifier], ["judged in", row.seconds === null ? "–" : `${number(row.seconds * 1000, 2)} ms`], ["seed", row.seed],
+    const rows = [
+      ["task", row.task.id], ["judged by", row.verifier],
+      ...parts.map(([name, value]) => [`reward: ${name}`, number(value, 3)]),
+      ["finish", row.finish], ["policy version", row.policy], ["judged in", row.seconds === null ? "–" : `${number(row.seconds * 1000, 2)} ms`], ["seed", row.seed],
       ...(evidence ? [["evidence", evidence]] : []),
     ];
-    return h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, line(name, 60)), h("dd", {}, h("bdi", {}, visible(String(value)))))));
+    return h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, line(name, 60)), h("dd", {}, h("bdi", {}, visible(String(value)))))));
   }
 
   function groupView(group, row) {
@@ -249,7 +264,7 @@ function openBrowser(place, data) {
       group.map((each) => h("div", { class: "member" },
         h("button", { type: "button", class: "pick-member", "aria-current": each === row ? "true" : null, onclick: () => choose(each) },
           h("span", { class: "sample" }, each.sample < 0 ? "greedy" : `#${each.sample + 1}`), outcomeBadge(each.outcome),
-          h("span", { class: "reply" }, each.answer === null ? h("i", {}, each.reason.replaceAll("_", " ")) : h("bdi", {}, line(each.answer, 40))),
+          h("span", { class: "reply" }, each.answer === null ? h("i", {}, each.reason.replaceAll("_", " ")) : h("bdi", {}, line(each.answer, 40)), h("bdi", { class: "glimpse" }, line(each.text, 80))),
           each.split === "train" ? advantageBar(each.advantage, most) : h("span", { class: "bar-cell" }),
           h("span", { class: "pay" }, number(each.reward, 2))),
         whole ? h("pre", { class: "text", dir: "auto" }, marked(each.text, each.answer)) : null)));

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.core.types import Json
+from assay.measure.bootstrap import bootstrap_mean
 from assay.measure.evaluation import Evaluation
 from assay.report.gather import RunData
 from assay.report.plots import Chart, Point, Series, line_chart, stacked_chart
@@ -52,14 +53,14 @@ def curves(run: RunData) -> tuple[list[Chart], list[str]]:
         line_chart(
             "Reward",
             [
-                Series("reward", band(steps, "reward", "reward_std"), "s1"),
+                Series("reward", cut(band(steps, "reward", "reward_std"), 0.0, 1.0), "s1"),
                 *(
                     [Series("pass rate", points(steps, "pass_rate"), "pass", dashed=True)]
                     if _rates_differ(steps)
                     else []
                 ),
             ],
-            note="mean of the step; band: ± mean spread inside groups",
+            note="mean of the step; band: ± mean spread in groups, cut to 0–1",
             form="share",
             ceiling=1.0,
         ),
@@ -117,7 +118,7 @@ def overlaid(runs: Sequence[RunData], looks: Mapping[str, str], names: Mapping[s
 
 def held_out_chart(evaluations: Sequence[Evaluation]) -> Chart | None:
     """pass@1 with its intervals, and what stands beside it, at each evaluation."""
-    figures = [(each.step, each.figures()) for each in evaluations]
+    figures = [(each, each.figures(intervals=False)) for each in evaluations]
     names = [name for name in (figures[0][1] if figures else {}) if name.startswith(("greedy", "pass@", "maj@"))]
     ordered = sorted(names, key=lambda name: name != "pass@1")
     looks = {name: f"s{place}" for place, name in enumerate(ordered, 1)}
@@ -125,8 +126,8 @@ def held_out_chart(evaluations: Sequence[Evaluation]) -> Chart | None:
         Series(
             name,
             [
-                Point(step, shown[name].value, *((shown[name].low, shown[name].high) if name == "pass@1" else ()))
-                for step, shown in figures
+                Point(each.step, shown[name].value, *(interval(each, name) if name == "pass@1" else ()))
+                for each, shown in figures
                 if name in shown
             ],
             looks[name],
@@ -143,11 +144,17 @@ def held_out_overlay(runs: Sequence[RunData], looks: Mapping[str, str], names: M
     for run in runs:
         marks = []
         for each in run.evaluations:
-            figure = each.figures().get("pass@1")
+            figure = each.figures(intervals=False).get("pass@1")
             if figure is not None:
-                marks.append(Point(each.step, figure.value, figure.low, figure.high))
+                marks.append(Point(each.step, figure.value, *interval(each, "pass@1")))
         series.append(Series(names[str(run.path)], marks, looks[str(run.path)], marked=True))
     return line_chart("Held-out pass@1", series, note="with 95 % intervals", form="share", ceiling=1.0)
+
+
+def interval(evaluation: Evaluation, name: str) -> tuple[float | None, float | None]:
+    """The 95 % interval of one figure: all of them, at every evaluation of a long run, would take minutes."""
+    values = list(evaluation.scores()[name].values())
+    return bootstrap_mean(values, seed=evaluation.seed) if len(values) > 1 else (None, None)
 
 
 def groups_chart(steps: Sequence[Mapping[str, Json]]) -> Chart | None:
@@ -185,17 +192,27 @@ def band(steps: Sequence[Mapping[str, Json]], metric: str, spread: str) -> list[
     return found
 
 
+def cut(points: Sequence[Point], low: float, high: float) -> list[Point]:
+    """Bounds cut to low..high, or to the points' own range where that is wider."""
+    values = [point.y for point in points if point.y is not None]
+    low, high = min([low, *values]), max([high, *values])
+    return [
+        point
+        if point.low is None or point.high is None
+        else point._replace(low=max(low, point.low), high=min(high, point.high))
+        for point in points
+    ]
+
+
 def between(steps: Sequence[Mapping[str, Json]], metric: str, low: str, high: str) -> list[Point]:
     return [Point(row["step"], *(_number(row.get(name)) for name in (metric, low, high))) for row in steps]
 
 
 def _absent(run: RunData) -> list[str]:
     """One sentence for each curve that a run has no numbers for, and why."""
-    said = []
-    if not run.evaluations:
-        said.append("Held-out: no evaluation has been made yet.")
     if not run.steps:
-        return [*said, "No training step has been logged yet, so there is no curve to show."]
+        return ["No training step has been logged yet, so there is no curve of training to show."]
+    said = [] if run.evaluations else ["Held-out: no evaluation has been made yet."]
     if all(row.get("kl") is None for row in run.steps):
         coefficient = run.section("learn").get("kl_coefficient")
         said.append(

@@ -27,9 +27,12 @@ def badge(text: str, look: str) -> str:
     return f'<span class="badge {look}">{safe(text)}</span>'
 
 
-def figures(charts: Sequence[Chart]) -> str:
+def figures(charts: Sequence[Chart], legends: bool = True) -> str:
     """Charts in a grid; the script finds a chart's numbers by its place."""
-    return f'<div class="charts">{join(_figure(place, chart) for place, chart in enumerate(charts))}</div>'
+    if not charts:
+        return ""
+    drawn = join(_figure(place, chart, legends) for place, chart in enumerate(charts))
+    return f'<div class="charts">{drawn}</div>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
@@ -58,9 +61,9 @@ def config_table(config: Mapping[str, Json], only: frozenset[str] | None = None)
     return f'<div class="config">{join(cards)}</div>'
 
 
-def _figure(place: int, chart: Chart) -> str:
+def _figure(place: int, chart: Chart, has_legend: bool) -> str:
     legend = ""
-    if len(chart.series) > 1:
+    if has_legend and len(chart.series) > 1:
         items = join(
             f'<span class="key"><i class="swatch {each.look}{" dashed" if each.dashed else ""}"></i>{safe(each.name)}</span>'
             for each in chart.series

@@ -55,7 +55,7 @@ class Chart:
             "form": self.form,
             "box": [LEFT, RIGHT, TOP, BOTTOM, WIDTH, HEIGHT],
             "series": [
-                {"name": each.name, "look": each.look, "points": [list(point) for point in each.points]}
+                {"name": each.name, "look": each.look, "points": [_numbers(point) for point in each.points]}
                 for each in self.series
             ],
             "x": list(self.x),
@@ -139,7 +139,7 @@ def line_chart(
     high = max(values) if ceiling is None else max(ceiling, *values)
     xs = [point.x for each in shown for point in each.points]
     parts, x, y = _frame(min(xs), max(xs), nice_ticks(low, high))
-    for each in shown:
+    for each in reversed(shown):  # the first series lies on top
         parts.append(f'<g class="series {each.look}{" dashed" if each.dashed else ""}">{_drawn(each, x, y)}</g>')
     return Chart(title, note, _svg(parts, _described(title, shown)), shown, form, (x.low, x.high))
 
@@ -196,10 +196,9 @@ def interval_axis(low: float, high: float) -> str:
     """The axis above rows of `interval_plot`."""
     labels = []
     ticks = nice_ticks(low, high)
-    for place, tick in enumerate(ticks):
-        anchor = "start" if place == 0 else "end" if place == len(ticks) - 1 else "middle"
+    for tick in ticks:
         share = 100 * (tick - low) / (high - low)
-        labels.append(f'<text x="{share:.2f}%" y="11" text-anchor="{anchor}">{tick_label(tick)}</text>')
+        labels.append(f'<text x="{share:.2f}%" y="11" text-anchor="middle">{tick_label(tick)}</text>')
     return f'<svg class="intervals axis" height="14" aria-hidden="true">{"".join(labels)}</svg>'
 
 
@@ -220,7 +219,7 @@ def _frame(first: float, last: float, ticks: Sequence[float]) -> tuple[list[str]
 
 
 def _drawn(series: Series, x: Scale, y: Scale) -> str:
-    runs = _runs(series.points)
+    runs = [thin(run) for run in _runs(series.points)]
     parts = []
     banded = [[point for point in run if point.low is not None and point.high is not None] for run in runs]
     if series.marked:
@@ -243,6 +242,29 @@ def _drawn(series: Series, x: Scale, y: Scale) -> str:
             for p in dots
         ]
     return "".join(parts)
+
+
+def thin(points: Sequence[Point], buckets: int = 500) -> list[Point]:
+    """The lowest and the highest point of each of `buckets` stretches: a long line keeps its spikes, and the file its
+    size. The exact values stay in `Chart.values`."""
+    if len(points) <= 2 * buckets:
+        return list(points)
+    kept = [points[0]]
+    for place in range(buckets):
+        part = points[place * len(points) // buckets : (place + 1) * len(points) // buckets]
+        ends = (min(part, key=_height), max(part, key=_height))
+        kept += sorted({*ends})
+    return [*kept, points[-1]]
+
+
+def _height(point: Point) -> float:
+    return point.y or 0.0
+
+
+def _numbers(point: Point) -> list[float | None]:
+    """Six digits are exact enough for a tooltip; bounds that are not there take no room."""
+    values = point if point.low is not None else point[:2]
+    return [None if value is None else float(f"{value:.6g}") for value in values]
 
 
 def _runs(points: Sequence[Point]) -> list[list[Point]]:

@@ -9,7 +9,7 @@ from assay.measure.evaluation import Evaluation, Figure
 from assay.report.gather import RunData
 from assay.report.parts import badge, nothing
 from assay.report.plots import interval_axis, interval_plot
-from assay.report.text import join, number, safe
+from assay.report.text import join, number, safe, short
 
 NAMES = {"format_rate": "answer readable", "mean_length": "tokens"}
 MEANS = {
@@ -51,8 +51,8 @@ def what(run: RunData) -> str:
         f"on <b>{safe(run.section('tasks').get('source'))}</b>",
         f"{run.done} of {run.planned} steps" if run.done < run.planned else f"{run.planned} steps",
         f"{rollout.get('prompts_per_step')} prompts × {rollout.get('group_size')} completions",
-        f"learning rate {learn.get('learning_rate'):g}",
-        f"KL {learn.get('kl_coefficient'):g}" if learn.get("kl_coefficient") else "no KL",
+        f"learning rate {short(learn.get('learning_rate'))}",
+        f"KL {short(learn.get('kl_coefficient'))}" if learn.get("kl_coefficient") else "no KL",
         f"reward {safe(run.section('reward').get('rule'))}",
         f"seed {run.seed}",
     ]
@@ -62,7 +62,7 @@ def what(run: RunData) -> str:
 def headline(run: RunData) -> str:
     """pass@1 before and after, large, with the sentence that says what was shown."""
     if run.comparison is None:
-        return f'<p class="sentence">{safe(run.missing)}</p>'
+        return f'<p class="sentence">{safe(run.missing)}</p>' if run.evaluations else ""
     row = run.comparison.row("pass@1")
     big = ""
     if row is not None:
@@ -94,7 +94,7 @@ def comparison_table(comparison: Comparison) -> str:
     return (
         f'<div class="wide"><table class="measures"><thead><tr><th scope="col">Held-out</th>'
         f'<th scope="col" class="n"><i class="swatch before"></i>Before</th><th scope="col" class="n"><i class="swatch after"></i>After</th>'
-        f'<th scope="col" class="n">Gain</th><th scope="col" class="n">95 % interval</th>'
+        f'<th scope="col" class="n">Gain</th><th scope="col" class="n">95 % interval of the gain</th>'
         f'<th scope="col" class="plot">{interval_axis(0, 1)}</th></tr></thead><tbody>{rows}</tbody></table></div>'
         f'<p class="foot">{safe(sampled)}. Intervals of the gain: paired bootstrap over problems; of each figure: bootstrap '
         f"over problems, Wilson’s for greedy.{left_out}</p>"

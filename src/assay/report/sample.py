@@ -23,7 +23,9 @@ class GroupKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Size:
+class Size:
+    """What a group takes, counted up row by row."""
+
     rows: int = 0
     bytes: int = 0
 
@@ -52,7 +54,7 @@ class Sample:
 
 def sample_rollouts(run: RunFolder, most_rows: int = MOST_ROWS, most_bytes: int = MOST_BYTES) -> Sample:
     """Two passes over the file, so that a long run is never held in memory whole."""
-    sizes: dict[GroupKey, _Size] = defaultdict(_Size)
+    sizes: dict[GroupKey, Size] = defaultdict(Size)
     for row in run.read_rollouts():
         size = sizes[_key(row)]
         size.rows += 1
@@ -62,7 +64,7 @@ def sample_rollouts(run: RunFolder, most_rows: int = MOST_ROWS, most_bytes: int 
     return Sample(rows, sum(size.rows for size in sizes.values()))
 
 
-def choose(sizes: Mapping[GroupKey, _Size], most_rows: int, most_bytes: int) -> set[GroupKey]:
+def choose(sizes: Mapping[GroupKey, Size], most_rows: int, most_bytes: int) -> set[GroupKey]:
     """One group of every step, then a second one of every step, and so on until nothing more fits. Each round visits the
     steps first, last, middle, quarters..., so that a round cut short is spread evenly too."""
     steps: dict[tuple[str, int], list[GroupKey]] = defaultdict(list)
@@ -109,7 +111,7 @@ def _key(row: Mapping[str, Json]) -> GroupKey:
 
 
 def _shortened(row: Mapping[str, Json]) -> Mapping[str, Json]:
-    long = [name for name in ("text", "prompt") if len(str(row.get(name, ""))) > LONGEST_TEXT]
+    long = [name for name in ("text", "prompt", "answer") if len(str(row.get(name) or "")) > LONGEST_TEXT]
     return {**row, **{name: shorten(str(row[name])) for name in long}} if long else row
 
 

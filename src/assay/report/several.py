@@ -10,7 +10,7 @@ from assay.report.curves import overlaid
 from assay.report.gather import RunData
 from assay.report.parts import code, figures, nothing, section
 from assay.report.plots import Chart, interval_axis, interval_plot
-from assay.report.results import progress, seeds_sentence, verdict
+from assay.report.results import NAMES, progress, seeds_sentence, verdict
 from assay.report.text import compact, join, number, safe
 from assay.report.trust import audit, fingerprints
 
@@ -20,15 +20,25 @@ COLOURS = 8
 def comparison_body(runs: Sequence[RunData], names: Sequence[str]) -> tuple[str, list[Chart]]:
     """The sections of the page but for its completions, and the charts they hold."""
     by_path = {str(run.path): name for run, name in zip(runs, names, strict=True)}
-    groups = grouped(runs)
-    looks = {str(run.path): f"s{place % COLOURS + 1}" for place, group in enumerate(groups.values()) for run in group}
+    groups = list(grouped(runs).values())
+    runs = [run for group in groups for run in group]
+    # one configuration alone: its seeds are what is compared, so each gets a colour of its own
+    coloured = groups if len(groups) > 1 else [[run] for run in runs]
+    looks = {str(run.path): f"s{place % COLOURS + 1}" for place, each in enumerate(coloured) for run in each}
     charts = overlaid(runs, looks, by_path)
     configurations = f"{len(groups)} configuration{'s' * (len(groups) > 1)}"
+    together = "runs that differ in their seed alone stand together and share a colour"
+    if len(groups) == 1:
+        together = "the runs differ in their seed alone"
     head = (
         f'<header class="head"><h1>{len(runs)} runs side by side</h1>'
-        f'<p class="what">{configurations}; runs that differ in their seed alone stand together and share a colour.</p></header>'
+        f'<p class="what">{configurations}; {together}.</p></header>'
     )
-    drawn = figures(charts) if charts else nothing("No run has logged a step or an evaluation yet.")
+    drawn = (
+        legend(coloured, by_path, looks) + figures(charts, legends=False)
+        if charts
+        else nothing("No run has logged a step or an evaluation yet.")
+    )
     audits = join(
         f'<details class="run"><summary>{safe(by_path[str(run.path)])}</summary>{audit(run)}{fingerprints(run)}</details>'
         for run in runs
@@ -38,13 +48,22 @@ def comparison_body(runs: Sequence[RunData], names: Sequence[str]) -> tuple[str,
         + section(
             "results",
             "Before and after",
-            gains_table(list(groups.values()), by_path, looks) + measures_table(runs, by_path),
+            gains_table(groups, by_path, looks) + measures_table(runs, by_path),
         )
         + section("curves", "Training", drawn)
         + section("audit", "Can the rewards be trusted?", audits)
         + section("config", "What differs", differences(runs, by_path)),
         charts,
     )
+
+
+def legend(groups: Sequence[Sequence[RunData]], names: Mapping[str, str], looks: Mapping[str, str]) -> str:
+    """One legend for all the charts: a colour and the runs that share it."""
+    items = join(
+        f'<span class="key"><i class="swatch {looks[str(group[0].path)]}"></i>{safe(", ".join(names[str(run.path)] for run in group))}</span>'
+        for group in groups
+    )
+    return f'<div class="legend shared">{items}</div>'
 
 
 def grouped(runs: Sequence[RunData]) -> dict[str, list[RunData]]:
@@ -64,7 +83,7 @@ def gains_table(groups: Sequence[Sequence[RunData]], names: Mapping[str, str], l
         rows += [_gain(run, names[str(run.path)], looks[str(run.path)]) for run in group]
     return (
         '<div class="wide"><table class="measures many"><thead><tr><th scope="col">Held-out pass@1</th>'
-        '<th scope="col" class="n"><i class="swatch before"></i>Before</th><th scope="col" class="n"><i class="swatch after"></i>After</th>'
+        '<th scope="col" class="n">Before</th><th scope="col" class="n">After</th>'
         '<th scope="col" class="n">Gain</th><th scope="col" class="n">95 % interval</th>'
         f'<th scope="col" class="plot">{interval_axis(0, 1)}</th></tr></thead><tbody>{join(rows)}</tbody></table></div>'
     )
@@ -76,7 +95,7 @@ def measures_table(runs: Sequence[RunData], names: Mapping[str, str]) -> str:
     columns = list(dict.fromkeys(row.name for _, each in compared for row in each.rows() if row.name != "pass@1"))
     if not columns:
         return ""
-    heads = join(f'<th scope="col" class="n">{safe(name)}</th>' for name in columns)
+    heads = join(f'<th scope="col" class="n">{safe(NAMES.get(name, name))}</th>' for name in columns)
     rows = []
     for run, comparison in compared:
         cells = []
@@ -110,16 +129,16 @@ def differences(runs: Sequence[RunData], names: Mapping[str, str]) -> str:
 
 
 def _gain(run: RunData, name: str, look: str) -> str:
-    title = f'<th scope="row"><i class="swatch {look}"></i>{safe(name)} <span class="seed">seed {run.seed}</span></th>'
+    state = progress(run) if run.comparison is None else progress(run) or verdict(run)
+    title = f'<th scope="row"><i class="swatch {look}"></i>{safe(name)} <span class="seed">seed {run.seed}</span> {state}</th>'
     row = run.comparison.row("pass@1") if run.comparison is not None else None
     if run.comparison is None or row is None:
         return f'<tr>{title}<td colspan="5" class="missing">{safe(run.missing or "there is no sample to compare")}</td></tr>'
     before, after = run.comparison.before.figures()["pass@1"], run.comparison.after.figures()["pass@1"]
     gain = "pass" if row.low > 0 else "fail" if row.high < 0 else "quiet"
-    plot = interval_plot([("before", *before[:3]), ("after", *after[:3])], 0, 1)
-    state = progress(run) or (verdict(run) if gain != "pass" else "")
+    plot = interval_plot([("before", *before[:3]), (f"after {look}", *after[:3])], 0, 1)
     return (
         f'<tr>{title}<td class="n" data-label="before">{number(row.before)}</td><td class="n strong" data-label="after">{number(row.after)}</td>'
         f'<td class="n gain {gain}" data-label="gain">{number(row.gain, "+.3f")}</td><td class="n range" data-label="95 %">'
-        f'{number(row.low, "+.3f")} <span class="to">to</span> {number(row.high, "+.3f")} {state}</td><td class="plot">{plot}</td></tr>'
+        f'{number(row.low, "+.3f")} <span class="to">to</span> {number(row.high, "+.3f")}</td><td class="plot">{plot}</td></tr>'
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -25,6 +26,17 @@ def embed(value: Json) -> str:
 def number(value: float | None, form: str = ".3f") -> str:
     """A typographic number: a real minus sign, an en dash for nothing."""
     return "–" if value is None else format(value, form).replace("-", "−")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def short(value: Json) -> str:
+    """A setting's number as people write it: 1e-5, 0.02, 14."""
+    return (
+        re.sub(r"e([+-])0*", r"e\1", f"{value:g}").replace("e+", "e") if isinstance(value, (int, float)) else str(value)
+    )
 
 
 def compact(value: Json) -> str:

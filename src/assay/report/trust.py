@@ -8,7 +8,7 @@ from assay.audit.certificate import Certificate
 from assay.core.types import Json
 from assay.report.gather import RunData
 from assay.report.parts import badge, code, facts, nothing
-from assay.report.text import compact, join, safe
+from assay.report.text import compact, join, percent, safe
 
 
 def audit(run: RunData) -> str:
@@ -23,16 +23,16 @@ def audit(run: RunData) -> str:
         else badge(f"{len(certificate.holes)} hole{'s' * (len(certificate.holes) > 1)}", "fail")
     )
     # of what was tried: the bound is about this battery, and says nothing about what a policy will think of
-    return (
+    said = (
         f'<p class="sentence">{state} {int(figures["attacks_paid"])} of {int(figures["attacks_tried"])} attacks were paid '
-        f"(95 % bound: under {float(figures['false_accept_bound']):.2%} of attacks like these); "
+        f"(95 % bound: under {percent(float(figures['false_accept_bound']), 2)} of attacks like these); "
         f"{int(figures['equivalents_paid'])} of {int(figures['equivalents_tried'])} right answers in other clothes were paid "
-        f"(recall over {float(figures['recall_bound']):.1%}). {safe(certificate.level.capitalize())} battery on "
+        f"(recall over {percent(float(figures['recall_bound']))}). {safe(certificate.level.capitalize())} battery on "
         f"{int(figures['tasks'])} tasks. The bounds speak of these attacks, not of what a policy will think of.</p>"
         + _accepted(_holes_by_name(certificate), dict(certificate.accepted) | _configured(run))
         + _holes(certificate)
-        + _families(figures)
     )
+    return f'<div class="trust"><div>{said}</div>{_families(figures)}</div>'
 
 
 def fingerprints(run: RunData) -> str:
@@ -84,18 +84,18 @@ def _holes(certificate: Certificate) -> str:
 def _families(figures: Mapping[str, Json]) -> str:
     rows = join(_family(each) for each in figures.get("families", ()))
     return (
-        '<details class="families"><summary>Figures by family of attack</summary><div class="wide"><table class="plain">'
-        '<thead><tr><th scope="col">Family</th><th scope="col">Must be</th><th scope="col" class="n">Tried</th>'
+        '<div class="wide"><table class="plain">'
+        '<thead><tr><th scope="col">Family of attacks</th><th scope="col">Must be</th><th scope="col" class="n">Tried</th>'
         '<th scope="col" class="n">Paid</th><th scope="col" class="n">95 % bound</th><th scope="col" class="n">VOID</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></details>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
 def _family(family: Mapping[str, Json]) -> str:
     is_attack = family["expect"] == "unpaid"
     is_bad = family["paid"] > 0 if is_attack else family["paid"] < family["tried"]
-    look = ("fail" if is_attack else "void") if is_bad else "quiet"
-    bound = f"under {family['bound']:.2%}" if is_attack else f"recall over {family['bound']:.1%}"
+    look = ("fail" if is_attack else "partly") if is_bad else "quiet"
+    bound = f"under {percent(family['bound'], 2)}" if is_attack else f"recall over {percent(family['bound'])}"
     return (
         f'<tr><th scope="row">{safe(family["family"])}</th><td>{"refused" if is_attack else "paid"}</td><td class="n">{family["tried"]}</td>'
         f'<td class="n {look}">{family["paid"]}</td><td class="n">{bound}</td><td class="n">{family["voids"]}</td></tr>'
@@ -103,7 +103,10 @@ def _family(family: Mapping[str, Json]) -> str:
 
 
 def _holes_by_name(certificate: Certificate) -> dict[str, str]:
-    return {str(hole.get("name")): str(hole.get("sentence", "")) for hole in certificate.holes}
+    return {
+        str(hole.get("name")): str(hole.get("sentence", "")).removeprefix(f"{hole.get('name')}: ")
+        for hole in certificate.holes
+    }
 
 
 def _configured(run: RunData) -> dict[str, str]:
