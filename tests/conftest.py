@@ -82,3 +82,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def shared() -> Path:
     """The folder of public data sets; for tests marked `shared`."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def checks() -> str:
+    """The path of a file of verifiers that misbehave on request, to which `:name` is added."""
+    return str(Path(__file__).with_name("my_checks.py"))

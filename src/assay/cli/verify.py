@@ -16,7 +16,7 @@ from typing import Annotated, Literal, NamedTuple
 import typer
 
 from assay.core.errors import TaskFileError, UsageError
-from assay.core.records import dumps, read_jsonl, write_jsonl
+from assay.core.records import dumps, finite, read_jsonl, refuse_constant, write_jsonl
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json, Outcome, Verdict
 from assay.verify.base import find_verifier
@@ -85,7 +85,7 @@ def read_truth(text: str) -> Json:
     """A truth as it is typed: JSON when it is an object, an array or a quoted string, else the text itself."""
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
-            return json.loads(text)
+            return json.loads(text, parse_constant=refuse_constant, parse_float=finite)
         except (ValueError, RecursionError):
             return text  # an interval `[0, 1)`, a set `{1, 2}`
     return text

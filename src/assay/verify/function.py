@@ -10,6 +10,7 @@ The fingerprint covers the bytes of the file. Relative paths are the working fol
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -129,7 +130,8 @@ def _import(name: str, place: str) -> tuple[ModuleType, str]:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        module = importlib.import_module(place)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout may hold our own output, as JSON
+            module = importlib.import_module(place)
     except (Exception, SystemExit) as error:  # a user's module may raise anything
         raise UsageError(f"verifier {name!r}: {place} cannot be imported ({_short_error(error)})") from error
     file = getattr(module, "__file__", None)
@@ -147,7 +149,8 @@ def _run(name: str, path: Path, module_name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a user's file may raise anything
         del sys.modules[module_name]
         raise UsageError(f"verifier {name!r}: {path.name} cannot be loaded ({_short_error(error)})") from error

@@ -1,14 +1,16 @@
-"""Verifiers that misbehave, as a user's file."""
+"""Verifiers that misbehave, as a user's file: each test names one with `{checks}:function`."""
 
-from pathlib import Path
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
 
-import pytest
+from assay.core.errors import TruthError
+from assay.core.types import Finding, Outcome, Reason, Verdict  # noqa: F401 - for `returns`
 
-CHECKS = r'''
-import ctypes, math, os, signal, sys, threading, time
-from assay.core.types import Finding, Outcome, Reason, Verdict
-
-print("noise at import")
+print("noise at import")  # noqa: T201
 os.write(1, b"noise by descriptor\n")
 
 
@@ -47,7 +49,7 @@ def odd(response, truth):
     if response == "recurse":
         return odd(response, truth)
     if response == "print":
-        print("noise", "\n" * 3, '{"id": 1, "outcome": "pass"}')
+        print("noise", "\n" * 3, '{"id": 1, "outcome": "pass"}')  # noqa: T201
         os.write(1, b"noise by descriptor\n")
         sys.stderr.write("")
     if response == "read":
@@ -86,14 +88,15 @@ class Whole:
     name, version = "whole", "7"
 
     def read(self, truth):
-        from assay.core.errors import TruthError
         if not isinstance(truth, int):
             raise TruthError("whole: an integer would be right")
         return truth
 
     def check(self, truth, response, prompt=""):
         right = response.strip() == str(truth)
-        return Finding(Outcome.PASS if right else Outcome.FAIL, Reason.CORRECT if right else Reason.WRONG_VALUE, response)
+        return Finding(
+            Outcome.PASS if right else Outcome.FAIL, Reason.CORRECT if right else Reason.WRONG_VALUE, response
+        )
 
 
 class Nameless:
@@ -105,12 +108,3 @@ class Nameless:
 
 
 not_a_function = 3
-'''
-
-
-@pytest.fixture(scope="session")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The file's path, to which `:name` is added."""
-    path: Path = tmp_path_factory.mktemp("checks") / "my_checks.py"
-    path.write_text(CHECKS)
-    return str(path)
