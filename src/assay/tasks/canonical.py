@@ -17,9 +17,11 @@ PLAIN = {"answer", "field", "tolerance", "ordered", "choices", "letter_case"}
 
 def canonical_response(task: Task) -> str | None:
     """None where the truth does not say what a right answer looks like (a user's function, hidden tests, a schema)."""
-    if task.verifier not in ("math", "choice"):
-        return None
     truth: Json = task.truth
+    if task.verifier == "gym" and isinstance(truth, dict):
+        truth = {"answer": truth["entry"]["answer"], "field": truth.get("field", "answer_tag")}
+    elif task.verifier not in ("math", "choice"):
+        return None
     options = truth if isinstance(truth, dict) else {"answer": truth}
     answer = options.get("answer")
     answer = answer[0] if isinstance(answer, list) and answer else answer

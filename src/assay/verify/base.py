@@ -43,10 +43,15 @@ VERIFIERS: Registry[type[Verifier]] = Registry(
         "choice": "assay.verify.text.choice:ChoiceVerifier",
         "format": "assay.verify.text.format:FormatVerifier",
         "code": "assay.verify.code:CodeVerifier",
+        "coq": "assay.verify.proof.coq:CoqVerifier",
+        "lean": "assay.verify.proof.lean:LeanVerifier",
+        "smt": "assay.verify.proof.smt:SmtVerifier",
+        "steps": "assay.verify.proof.steps:StepsVerifier",
         "all_of": "assay.verify.compose:AllOf",
         "any_of": "assay.verify.compose:AnyOf",
         "gate": "assay.verify.compose:Gate",
         "weighted": "assay.verify.compose:Weighted",
+        "gym": "assay.verify.gym:GymVerifier",
     },
 )
 
