@@ -43,13 +43,13 @@ class LazyGroup(TyperGroup):
         if name not in self.list_commands(ctx):
             return None
         place, line = VERBS[name]
-        sub = typer.Typer(help=line)
+        sub = typer.Typer(help=line, add_completion=False)
         if self._is_listing:
             sub.command(name, help=line)(lambda: None)
             return typer.main.get_command(sub)
         thing = load_object(place)
         if isinstance(thing, typer.Typer):
-            command: Any = typer.main.get_command(thing)
+            command: Any = typer.main.get_group(thing)
         else:
             sub.command(name)(thing)
             command = typer.main.get_command(sub)
