@@ -14,7 +14,7 @@ from assay.core.errors import UsageError
 from assay.core.rng import derive
 from assay.model.load import LoadedModel, describe
 
-ALPHABET = "0123456789+-*=\\{}bdeox"
+ALPHABET = "0123456789+-*=\n"
 """What the chain task is written in."""
 
 PAD, END, UNKNOWN, SEPARATOR = "<pad>", "<end>", "<unk>", "<answer>"

@@ -20,8 +20,7 @@ from pydantic import Field
 
 from assay.core.config import Section, TasksConfig
 from assay.core.errors import MissingExtra, TaskFileError, UsageError, did_you_mean
-from assay.core.records import dumps
-from assay.core.types import Json, Message, Task
+from assay.core.types import Message, Task
 from assay.tasks.layouts import ASK_FOR_BOX, LAYOUTS, Read, mapped, recognise
 from assay.tasks.listed import ListedTasks
 from assay.tasks.row import Line, Row
@@ -237,16 +236,3 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
                 yield from batch.to_pylist()
     except (arrow.ArrowInvalid, OSError) as error:
         raise TaskFileError(f"{path}: not a parquet file ({str(error).splitlines()[0][:160]})") from None
-
-
-def row_of(task: Task, split: Split) -> dict[str, Json]:
-    """A task as a line of our own form."""
-    return {
-        "id": task.id,
-        "prompt": [message._asdict() for message in task.prompt],
-        "verifier": task.verifier,
-        "truth": json.loads(dumps(task.truth)),
-        "tags": list(task.tags),
-        "source": task.source,
-        "split": split,
-    }

@@ -68,7 +68,8 @@ class GymVerifier:
             dataset = scorer(name, json.dumps(config, sort_keys=True))
         except (UnknownName, ConfigError) as error:
             raise TruthError(f"gym: {error}") from error
-        return GymTruth(dataset, entry, field, evaluates(type(dataset)))
+        kind: Any = type(dataset)
+        return GymTruth(dataset, entry, field, evaluates(kind))
 
     def check(self, truth: GymTruth, response: str, prompt: str = "") -> Finding:
         field = extract(response, truth.field)
