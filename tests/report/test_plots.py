@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from assay.report.axis import nice_ticks, step_ticks, tick_label
 from assay.report.plots import (
     BOTTOM,
     HEIGHT,
@@ -17,16 +18,12 @@ from assay.report.plots import (
     RIGHT,
     TOP,
     WIDTH,
-    Point,
     Series,
     interval_plot,
     line_chart,
-    nice_ticks,
     stacked_chart,
-    step_ticks,
-    thin,
-    tick_label,
 )
+from assay.report.points import Point, rolling_mean, thin, window
 
 FINITE = st.floats(-1e9, 1e9)
 
@@ -136,6 +133,24 @@ def test_a_long_line_keeps_its_spike() -> None:
     assert kept[0] == points[0]
     assert kept[-1] == points[-1]
     assert [point.x for point in kept[1:-1]] == sorted(point.x for point in kept[1:-1])
+
+
+def test_a_rolling_mean_is_centred_and_makes_up_nothing_at_the_ends() -> None:
+    points = [Point(step, float(step), step - 1.0, step + 1.0) for step in range(5)]
+    assert rolling_mean(points, 1) == points
+    assert [point.y for point in rolling_mean(points, 3)] == [0.5, 1, 2, 3, 3.5]
+    assert rolling_mean([Point(1, 2.0)], 3) == [Point(1, 2.0)]
+    assert window(79) == 1
+    assert window(400) == 13
+
+
+def test_a_ragged_line_is_drawn_with_its_mean_and_says_so() -> None:
+    series = Series("r", [Point(step, float(step % 2)) for step in range(1, 201)])
+    chart = line_chart("t", [series], note="n")
+    looks = [path.get("class") for path in parsed(chart.svg).iter("path")]
+    assert looks == ["raw", "line"]
+    assert chart.note == "n; thick: mean of 7 steps"
+    assert chart.values()["series"][0]["points"][0] == [1, 1]  # the exact ones
 
 
 def test_nothing_to_draw_is_no_chart() -> None:

@@ -67,9 +67,9 @@ def comparison_page(runs: Sequence[RunData]) -> str:
     share = max(1, len(runs))
     samples = [sample_rollouts(run.folder, MOST_ROWS // share, MOST_BYTES // share) for run in runs]
     names = labels(runs)
-    body, charts = comparison_body(runs, names)
     total = Sample(tuple(row for each in samples for row in each.rows), sum(each.total for each in samples))
-    return page(f"{len(runs)} runs", body + _rollouts(total), charts, names, samples)
+    body, charts = comparison_body(runs, names, _rollouts(total))
+    return page(f"{len(runs)} runs", body, charts, names, samples)
 
 
 def labels(runs: Sequence[RunData]) -> list[str]:

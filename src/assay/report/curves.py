@@ -9,7 +9,8 @@ from assay.core.types import Json
 from assay.measure.bootstrap import bootstrap_mean
 from assay.measure.evaluation import Evaluation
 from assay.report.gather import RunData
-from assay.report.plots import Chart, Point, Series, line_chart, stacked_chart
+from assay.report.plots import Chart, Series, line_chart, stacked_chart
+from assay.report.points import Point
 
 CAUSES = {
     "informative": ("with spread", "informative"),

@@ -6,26 +6,17 @@ Each chart also carries its numbers (`Chart.values`), from which the page's scri
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from assay.core.types import Json
+from assay.report.axis import Scale, nice_ticks, step_ticks, tick_label
+from assay.report.points import Point, rolling_mean, stretches, thin, window
 from assay.report.text import safe
 
 WIDTH, HEIGHT = 400, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 24
 MOST_BARS = 96
-
-
-class Point(NamedTuple):
-    """`low` and `high` bound a band (line charts) or an interval (marked series). No `y`: a gap in the line."""
-
-    x: float
-    y: float | None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,59 +53,6 @@ class Chart:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Values to pixels, linearly."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return self.start + share * (self.end - self.start)
-
-
-def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """About `count` round values (1, 2 or 5 times a power of ten) that cover low..high.
-
-    >>> nice_ticks(0, 1)
-    [0.0, 0.25, 0.5, 0.75, 1.0]
-    >>> nice_ticks(3, 17)
-    [0.0, 5.0, 10.0, 15.0, 20.0]
-    """
-    if not (math.isfinite(low) and math.isfinite(high)) or high < low:
-        raise ValueError(f"an axis needs finite ends in order, not {low} and {high}")
-    if high == low:
-        pad = abs(high) / 2 or 0.5
-        low, high = low - pad, high + pad
-    step = _nice((high - low) / count)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(step * place, 12 - math.floor(math.log10(step))) for place in range(first, last + 1)]
-
-
-def step_ticks(low: float, high: float, count: int = 5) -> list[int]:
-    """Whole round numbers inside low..high, for an axis of training steps."""
-    step = max(1, round(_nice((high - low) / count))) if high > low else 1
-    return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def tick_label(value: float) -> str:
-    """Short: thousands as `k`, small values with a power of ten."""
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if size >= 1e9 or size < 1e-3:
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
-        return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
-    if size >= 1e6:
-        return f"{value / 1e6:g}M".replace("-", "−")
-    if size >= 1e4:
-        return f"{value / 1e3:g}k".replace("-", "−")
-    return f"{value:.6g}".replace("-", "−")
-
-
 def line_chart(
     title: str,
     series: Sequence[Series],
@@ -141,6 +79,9 @@ def line_chart(
     parts, x, y = _frame(min(xs), max(xs), nice_ticks(low, high))
     for each in reversed(shown):  # the first series lies on top
         parts.append(f'<g class="series {each.look}{" dashed" if each.dashed else ""}">{_drawn(each, x, y)}</g>')
+    width = max((window(len(each.points)) for each in shown if not each.marked), default=1)
+    if width > 1:
+        note = f"{note}; thick: mean of {width} steps" if note else f"thick: mean of {width} steps"
     return Chart(title, note, _svg(parts, _described(title, shown)), shown, form, (x.low, x.high))
 
 
@@ -219,9 +160,13 @@ def _frame(first: float, last: float, ticks: Sequence[float]) -> tuple[list[str]
 
 
 def _drawn(series: Series, x: Scale, y: Scale) -> str:
-    runs = [thin(run) for run in _runs(series.points)]
+    runs = stretches(series.points)
     parts = []
-    banded = [[point for point in run if point.low is not None and point.high is not None] for run in runs]
+    width = 1 if series.marked else window(len(series.points))
+    banded = [
+        [point for point in thin(rolling_mean(run, width)) if point.low is not None and point.high is not None]
+        for run in runs
+    ]
     if series.marked:
         for point in (point for run in banded for point in run):
             parts.append(
@@ -233,9 +178,10 @@ def _drawn(series: Series, x: Scale, y: Scale) -> str:
             lower = [f"{x(point.x):.1f} {y(point.low or 0):.1f}" for point in reversed(run)]
             parts.append(f'<path class="band" d="M{"L".join([*upper, *lower])}Z"/>')
     for run in runs:
-        places = [f"{x(point.x):.1f} {y(point.y or 0):.1f}" for point in run]
-        if len(places) > 1:
-            parts.append(f'<path class="line" d="M{"L".join(places)}"/>')
+        if width > 1:
+            parts.append(_path("raw", thin(run), x, y))
+            run = rolling_mean(run, width)
+        parts.append(_path("line", thin(run), x, y))
         dots = run if series.marked or len(run) == 1 else run[-1:]
         parts += [
             f'<circle class="dot" cx="{x(p.x):.1f}" cy="{y(p.y or 0):.1f}" r="{3.2 if series.marked else 2.4}"/>'
@@ -244,38 +190,17 @@ def _drawn(series: Series, x: Scale, y: Scale) -> str:
     return "".join(parts)
 
 
-def thin(points: Sequence[Point], buckets: int = 500) -> list[Point]:
-    """The lowest and the highest point of each of `buckets` stretches: a long line keeps its spikes, and the file its
-    size. The exact values stay in `Chart.values`."""
-    if len(points) <= 2 * buckets:
-        return list(points)
-    kept = [points[0]]
-    for place in range(buckets):
-        part = points[place * len(points) // buckets : (place + 1) * len(points) // buckets]
-        ends = (min(part, key=_height), max(part, key=_height))
-        kept += sorted({*ends})
-    return [*kept, points[-1]]
-
-
-def _height(point: Point) -> float:
-    return point.y or 0.0
+def _path(look: str, points: Sequence[Point], x: Scale, y: Scale) -> str:
+    if len(points) < 2:
+        return ""
+    places = "L".join(f"{x(point.x):.1f} {y(point.y or 0):.1f}" for point in points)
+    return f'<path class="{look}" d="M{places}"/>'
 
 
 def _numbers(point: Point) -> list[float | None]:
     """Six digits are exact enough for a tooltip; bounds that are not there take no room."""
     values = point if point.low is not None else point[:2]
     return [None if value is None else float(f"{value:.6g}") for value in values]
-
-
-def _runs(points: Sequence[Point]) -> list[list[Point]]:
-    """The stretches of points that have a value."""
-    runs: list[list[Point]] = [[]]
-    for point in points:
-        if point.y is None:
-            runs.append([])
-        else:
-            runs[-1].append(point)
-    return [run for run in runs if run]
 
 
 def _bins(count: int) -> list[range]:
@@ -298,11 +223,6 @@ def _described(title: str, series: Sequence[Series]) -> str:
         first, last = known[0], known[-1]
         said.append(f"{each.name} {first.y:.4g} at step {first.x:g}, {last.y:.4g} at step {last.x:g}")
     return f"{title}: {'; '.join(said)}"
-
-
-def _nice(raw: float) -> float:
-    power = 10.0 ** math.floor(math.log10(raw))
-    return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda step: abs(math.log(step / raw)))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from assay.core.records import dumps
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json
 
@@ -57,8 +56,10 @@ def sample_rollouts(run: RunFolder, most_rows: int = MOST_ROWS, most_bytes: int 
     sizes: dict[GroupKey, Size] = defaultdict(Size)
     for row in run.read_rollouts():
         size = sizes[_key(row)]
+        # a page holds a prompt once a task, and a row's other fields in some 300 characters
+        prompt = 0 if size.rows else min(len(str(row.get("prompt", ""))), LONGEST_TEXT)
         size.rows += 1
-        size.bytes += min(len(dumps(row)), 3 * LONGEST_TEXT)
+        size.bytes += 300 + prompt + min(len(str(row.get("text", ""))), LONGEST_TEXT)
     chosen = choose(sizes, most_rows, most_bytes)
     rows = tuple(_shortened(row) for row in run.read_rollouts() if _key(row) in chosen)
     return Sample(rows, sum(size.rows for size in sizes.values()))

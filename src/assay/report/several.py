@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay.core.layers import leaves
-from assay.core.types import Json
 from assay.report.curves import overlaid
 from assay.report.gather import RunData
 from assay.report.parts import code, figures, nothing, section
 from assay.report.plots import Chart, interval_axis, interval_plot
 from assay.report.results import NAMES, progress, seeds_sentence, verdict
 from assay.report.text import compact, join, number, safe
-from assay.report.trust import audit, fingerprints
+from assay.report.trust import audit, fingerprints, risks, state
 
 COLOURS = 8
+ABSENT = "–"
 
 
-def comparison_body(runs: Sequence[RunData], names: Sequence[str]) -> tuple[str, list[Chart]]:
-    """The sections of the page but for its completions, and the charts they hold."""
+def comparison_body(runs: Sequence[RunData], names: Sequence[str], completions: str) -> tuple[str, list[Chart]]:
+    """The sections of the page, `completions` (HTML) among them, and the charts they hold."""
     by_path = {str(run.path): name for run, name in zip(runs, names, strict=True)}
     groups = list(grouped(runs).values())
     runs = [run for group in groups for run in group]
@@ -40,7 +40,7 @@ def comparison_body(runs: Sequence[RunData], names: Sequence[str]) -> tuple[str,
         else nothing("No run has logged a step or an evaluation yet.")
     )
     audits = join(
-        f'<details class="run"><summary>{safe(by_path[str(run.path)])}</summary>{audit(run)}{fingerprints(run)}</details>'
+        f'<details class="run"><summary>{safe(by_path[str(run.path)])}{state(run)}{risks(run)}</summary>{audit(run)}{fingerprints(run)}</details>'
         for run in runs
     )
     return (
@@ -52,6 +52,7 @@ def comparison_body(runs: Sequence[RunData], names: Sequence[str]) -> tuple[str,
         )
         + section("curves", "Training", drawn)
         + section("audit", "Can the rewards be trusted?", audits)
+        + completions
         + section("config", "What differs", differences(runs, by_path)),
         charts,
     )
@@ -116,13 +117,13 @@ def differences(runs: Sequence[RunData], names: Mapping[str, str]) -> str:
     """The keys in which the configurations differ, a column a run."""
     flat = {str(run.path): dict(leaves(run.config)) for run in runs}
     keys = list(dict.fromkeys(key for values in flat.values() for key in values))
-    absent: Json = None
-    differing = [key for key in keys if len({compact(values.get(key, absent)) for values in flat.values()}) > 1]
+    keys = [key for key in keys if not any(each.startswith(f"{key}.") for each in keys)]  # `a = {}` beside `a.b = 1`
+    differing = [key for key in keys if len({compact(values.get(key, ABSENT)) for values in flat.values()}) > 1]
     if not differing:
         return nothing("All runs have the same configuration.")
     heads = join(f'<th scope="col">{safe(names[str(run.path)])}</th>' for run in runs)
     rows = join(
-        f'<tr><th scope="row">{safe(key)}</th>{join(f"<td>{code(compact(flat[str(run.path)].get(key, absent)))}</td>" for run in runs)}</tr>'
+        f'<tr><th scope="row">{safe(key)}</th>{join(f"<td>{code(compact(flat[str(run.path)].get(key, ABSENT)))}</td>" for run in runs)}</tr>'
         for key in differing
     )
     return f'<div class="wide"><table class="plain"><thead><tr><th scope="col">Key</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'

@@ -17,14 +17,9 @@ def audit(run: RunData) -> str:
     if certificate is None:
         return nothing(run.certificate_note) + _accepted({}, _configured(run))
     figures = certificate.figures
-    state = (
-        badge("no hole found", "pass")
-        if certificate.is_clean
-        else badge(f"{len(certificate.holes)} hole{'s' * (len(certificate.holes) > 1)}", "fail")
-    )
     # of what was tried: the bound is about this battery, and says nothing about what a policy will think of
     said = (
-        f'<p class="sentence">{state} {int(figures["attacks_paid"])} of {int(figures["attacks_tried"])} attacks were paid '
+        f'<p class="sentence">{state(run)} {int(figures["attacks_paid"])} of {int(figures["attacks_tried"])} attacks were paid '
         f"(95 % bound: under {percent(float(figures['false_accept_bound']), 2)} of attacks like these); "
         f"{int(figures['equivalents_paid'])} of {int(figures['equivalents_tried'])} right answers in other clothes were paid "
         f"(recall over {percent(float(figures['recall_bound']))}). {safe(certificate.level.capitalize())} battery on "
@@ -33,6 +28,20 @@ def audit(run: RunData) -> str:
         + _holes(certificate)
     )
     return f'<div class="trust"><div>{said}</div>{_families(figures)}</div>'
+
+
+def state(run: RunData) -> str:
+    """The audit in a word or two."""
+    holes = len(run.certificate.holes) if run.certificate else 0
+    if run.certificate is None:
+        return badge("not audited", "quiet")
+    return badge(f"{holes} hole{'s' * (holes > 1)}", "fail") if holes else badge("no hole found", "pass")
+
+
+def risks(run: RunData) -> str:
+    """How many holes this run was trained with all the same."""
+    count = len(_configured(run))
+    return badge(f"{count} accepted risk{'s' * (count > 1)}", "fail") if count else ""
 
 
 def fingerprints(run: RunData) -> str:
