@@ -35,7 +35,7 @@ class Talk:
         assert self.process.stdin is not None
         self.process.stdin.write(SEPARATOR.join(raw) + b"\n")
         self.process.stdin.flush()
-        labels = json.loads(self.line())
+        labels, _ = json.loads(self.line())
         return labels, [json.loads(self.line()) for _ in cases]
 
     def end(self) -> tuple[bytes, bytes]:

@@ -48,7 +48,8 @@ class _Case:
 
 
 class JudgePool:
-    """`workers` processes (0: one per core), started with the first case; `timeout` seconds per case.
+    """`workers` processes (0: one per core), started with the first case; `timeout` seconds per case, or what its
+    verifier says that its truth may need (a sandbox's own limits), whichever is longer.
 
     Safe from any thread. Use it as a context manager, or close it.
     """
@@ -193,17 +194,21 @@ class _Batch:
     def __init__(self, pool: JudgePool, cases: list[_Case]) -> None:
         self._pool, self._cases = pool, cases
         self._labels: dict[str, str] = {}
+        self._timeouts = [LOAD_SECONDS, *[pool.timeout] * len(cases)]
         self._judged = 0
 
     def submit(self, supervisor: Supervisor) -> None:
         payload = SEPARATOR.join(case.line for case in self._cases)
-        timeouts = (LOAD_SECONDS, *[self._pool.timeout] * len(self._cases))
-        supervisor.submit(payload, timeouts, self._hear).add_done_callback(lambda done: self._close(done.result()))
+        supervisor.submit(payload, self._timeouts, self._hear).add_done_callback(
+            lambda done: self._close(done.result())
+        )
 
     def _hear(self, index: int, line: bytes) -> None:
         if index == 0:
             with contextlib.suppress(ValueError):
-                self._labels = json.loads(line)
+                self._labels, needed = json.loads(line)
+                # a sandbox holds its own, longer limits: it must be the one to say that they were reached
+                self._timeouts[1:] = [max(self._pool.timeout, each) for each in needed]
         else:
             self._cases[index - 1].deliver(decode(line))
             self._judged = index
@@ -222,8 +227,8 @@ class _Batch:
         """What a case that its worker did not answer comes to; None: it is to be tried again, alone."""
         label = self._labels.get(case.name, case.name)
         if reply.end is End.TIMEOUT:
-            seconds = self._pool.timeout
             if reply.lines:
+                seconds = self._timeouts[len(reply.lines)]
                 return Verdict(Outcome.FAIL, 0.0, Reason.TIMEOUT, None, {"limit_seconds": seconds}, label, seconds)
             return _lost(label, f"loading the verifier or reading the truth took more than {LOAD_SECONDS:g} s")
         case.losses += 1

@@ -2,7 +2,7 @@
 
 A request is one line of cases (JSON arrays `[verifier, truth, response, prompt]`) with the byte RS between them, which
 JSON never holds unescaped. First the verifiers are loaded and the truths read, and a line says how the verifiers sign
-(their labels); then each case is judged and answered with a line of its own, flushed at once. So loading has a deadline
+(their labels) and how long each case may need by the verifier's own limits; then each case is judged and answered with a line of its own, flushed at once. So loading has a deadline
 apart from judging, and the supervisor's caller knows exactly which case a worker hung or died on.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
     while line := requests.readline():
         prepared = [_prepare(reader, each) for each in line.rstrip(b"\n").split(SEPARATOR)]
         labels = {name: case.label for name, case, *_ in prepared if isinstance(case, Case)}
-        _write(answers, json.dumps(labels).encode())
+        _write(answers, json.dumps([labels, [_seconds_needed(case) for _, case, *_ in prepared]]).encode())
         for name, case, response, prompt in prepared:
             verdict = judge_case(case, response, prompt) if isinstance(case, Case) else case
             _write(answers, encode(verdict, name))
@@ -87,6 +87,12 @@ def _prepare(reader: Reader, line: bytes) -> tuple[str, Case | Verdict, str, str
     except (Exception, SystemExit) as error:  # noqa: BLE001 - as in verify.base.judge: what cannot be read is VOID
         trouble = error if isinstance(error, Exception) else RuntimeError(f"exit({error.code}) while loading")
         return name, void_for(trouble, name, perf_counter() - start), "", ""
+
+
+def _seconds_needed(case: Case | Verdict) -> float:
+    """What a verifier that holds its own limits (a sandbox's) says it may need for this truth; 0: it does not say."""
+    needed = getattr(case.verifier, "seconds_needed", None) if isinstance(case, Case) else None
+    return float(needed(case.truth)) if needed is not None and isinstance(case, Case) else 0.0
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
