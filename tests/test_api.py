@@ -100,3 +100,6 @@ def test_judge_many_keeps_the_order() -> None:
     tasks = [assay.Task(str(n), (assay.Message("user", "?"),), "choice", "AB"[n % 2]) for n in range(6)]
     verdicts = assay.judge_many(tasks, [r"\boxed{A}"] * 6)
     assert [verdict.is_pass for verdict in verdicts] == [True, False] * 3
+    assert assay.judge_many([], []) == []
+    with pytest.raises(assay.UsageError, match="6 tasks but 5 responses"):
+        assay.judge_many(tasks, ["x"] * 5)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assay.api import audit_tasks, evaluate, load_config, load_source, train
+    from assay.api import audit_tasks, evaluate, judge_many, load_config, load_source, train
     from assay.core.config import RunConfig
     from assay.core.errors import AssayError, EnvironmentFault, UsageError
     from assay.core.run_folder import RunFolder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.reward.rule import RewardRule, find_rule
     from assay.tasks.check import check_sources
     from assay.verify.base import Verifier, judge
-    from assay.verify.pool import JudgePool, judge_many
+    from assay.verify.pool import JudgePool
 
     __version__: str
 
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "assay.api": ("audit_tasks", "evaluate", "load_config", "load_source", "train"),
+    "assay.api": ("audit_tasks", "evaluate", "judge_many", "load_config", "load_source", "train"),
     "assay.core.config": ("RunConfig",),
     "assay.core.errors": ("AssayError", "EnvironmentFault", "UsageError"),
     "assay.core.run_folder": ("RunFolder",),
@@ -72,7 +72,7 @@ _PLACES = {
     "assay.reward.rule": ("RewardRule", "find_rule"),
     "assay.tasks.check": ("check_sources",),
     "assay.verify.base": ("Verifier", "judge"),
-    "assay.verify.pool": ("JudgePool", "judge_many"),
+    "assay.verify.pool": ("JudgePool",),
 }
 
 

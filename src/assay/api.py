@@ -19,7 +19,7 @@ from assay.core.config import RunConfig, TasksConfig, layers
 from assay.core.errors import UsageError
 from assay.core.layers import Layered, validate
 from assay.core.run_folder import RunFolder
-from assay.core.types import Json, Task
+from assay.core.types import Json, Task, Verdict
 from assay.recipes import find_recipe
 
 if TYPE_CHECKING:
@@ -56,6 +56,25 @@ def load_source(source: str, split: Split = "train", *, seed: int = 0, **keys: A
 
     values = {"source": source, **keys}
     return load(validate(TasksConfig, Layered(values, dict.fromkeys(values, "load_source"))), split, seed)
+
+
+def judge_many(
+    tasks: Sequence[Task], responses: Sequence[str], *, workers: int = 0, timeout: float = 10.0
+) -> list[Verdict]:
+    """Judge each response against the task in its place, in parallel: a verdict for each, in order.
+
+    `workers` processes (0: one per core), `timeout` seconds per answer; one that takes longer is FAIL `timeout`, one that
+    kills its worker is VOID. Raises UsageError when the two are not equally many.
+    """
+    from assay.rollout.collect import last_user_message
+    from assay.verify.pool import JudgePool, JudgeRequest
+
+    if len(tasks) != len(responses):
+        raise UsageError(f"{len(tasks)} tasks but {len(responses)} responses: each task needs its own response")
+    pairs = zip(tasks, responses, strict=True)
+    requests = [JudgeRequest(task.verifier, task.truth, text, last_user_message(task)) for task, text in pairs]
+    with JudgePool(min(workers, len(requests)), timeout) as judges:
+        return judges.judge_many(requests)
 
 
 def train(
