@@ -274,3 +274,4 @@ def test_print_leaves_out_what_cannot_be_used_on_paper(visit: Open, page_file: P
     assert not page.locator("nav").is_visible()
     assert not page.locator("#browser").is_visible()
     assert page.locator("#results table").is_visible()
+    assert page.locator("path.column").first.is_visible()

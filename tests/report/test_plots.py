@@ -111,10 +111,10 @@ def test_stacked_bars_add_up() -> None:
     parts = [Series("a", [Point(1, 2.0), Point(2, 0.0)], "s1"), Series("b", [Point(1, 2.0), Point(2, 4.0)], "s2")]
     root = parsed(stacked_chart("t", parts).svg)
     bars = {path.get("class"): path.get("d") for path in root.iter("path")}
-    tops = [float(y) for y in re.findall(r"V([\d.]+)H", bars["bar s2"])]
+    tops = [float(y) for y in re.findall(r"V([\d.]+)H", bars["column s2"])]
     assert len(tops) == 2
     assert tops[0] == tops[1] == pytest.approx(TOP, abs=0.1)
-    assert len(re.findall("M", bars["bar s1"])) == 1  # the zero draws nothing
+    assert len(re.findall("M", bars["column s1"])) == 1  # the zero draws nothing
 
 
 def test_a_long_run_is_averaged_into_bars_of_the_same_height() -> None:

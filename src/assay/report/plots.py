@@ -106,7 +106,7 @@ def stacked_chart(title: str, series: Sequence[Series], *, note: str = "", form:
             bases[place] += height
             if height > 0:
                 bars.append(f"M{left + gap / 2:.1f} {bottom:.1f}V{upper:.1f}H{right - gap / 2:.1f}V{bottom:.1f}Z")
-        parts.append(f'<path class="bar {each.look}" d="{"".join(bars)}"/>')
+        parts.append(f'<path class="column {each.look}" d="{"".join(bars)}"/>')
     return Chart(title, note, _svg(parts, _described(title, shown)), shown, form, (x.low, x.high))
 
 
