@@ -112,6 +112,12 @@ def judge_case(case: Case, response: str, prompt: str = "") -> Verdict:
         return void_for(error, case.label, perf_counter() - start)
 
 
+def seconds_needed(case: Case) -> float:
+    """What a verifier that holds limits of its own (a sandbox's) may need for this truth; 0 when it does not say."""
+    needed = getattr(case.verifier, "seconds_needed", None)
+    return 0.0 if needed is None else float(needed(case.truth))
+
+
 def judge(verifier: str | Verifier, truth: Json, response: str, *, prompt: str = "") -> Verdict:
     """Judge one response against one truth. Never raises: an unreadable truth or an unknown verifier is a VOID verdict.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from assay.core.errors import TruthError, UnknownName, did_you_mean
 from assay.core.types import Finding, Json, Outcome, Reason, Verdict
-from assay.verify.base import Case, judge_case, read_case
+from assay.verify.base import Case, judge_case, read_case, seconds_needed
 
 KEYS = ("verifier", "truth", "weight")
 MOST_PARTS = 64
@@ -56,6 +56,10 @@ class _Composed:
             return Part(read_case(part["verifier"], part["truth"]), float(weight))
         except (TruthError, UnknownName) as error:
             raise TruthError(f"{where}: {error}") from error
+
+    def seconds_needed(self, truth: Sequence[Part]) -> float:
+        """All parts', one after the other."""
+        return math.fsum(seconds_needed(part.case) for part in truth)
 
     def check(self, truth: Sequence[Part], response: str, prompt: str = "") -> Finding:
         verdicts: list[Verdict] = []

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from assay.core.records import to_json
 from assay.core.types import Json, Verdict
 from assay.sandbox.supervisor import die_with_parent
-from assay.verify.base import Case, judge_case, read_case, void_for
+from assay.verify.base import Case, judge_case, read_case, seconds_needed, void_for
 
 SEPARATOR = b"\x1e"
 TRUTHS_KEPT = 512  # a group's samples share their truth, an evaluation comes back to it
@@ -56,7 +56,8 @@ def main() -> None:
     while line := requests.readline():
         prepared = [_prepare(reader, each) for each in line.rstrip(b"\n").split(SEPARATOR)]
         labels = {name: case.label for name, case, *_ in prepared if isinstance(case, Case)}
-        _write(answers, json.dumps([labels, [_seconds_needed(case) for _, case, *_ in prepared]]).encode())
+        needed = [seconds_needed(case) if isinstance(case, Case) else 0.0 for _, case, *_ in prepared]
+        _write(answers, json.dumps([labels, needed]).encode())
         for name, case, response, prompt in prepared:
             verdict = judge_case(case, response, prompt) if isinstance(case, Case) else case
             _write(answers, encode(verdict, name))
@@ -87,12 +88,6 @@ def _prepare(reader: Reader, line: bytes) -> tuple[str, Case | Verdict, str, str
     except (Exception, SystemExit) as error:  # noqa: BLE001 - as in verify.base.judge: what cannot be read is VOID
         trouble = error if isinstance(error, Exception) else RuntimeError(f"exit({error.code}) while loading")
         return name, void_for(trouble, name, perf_counter() - start), "", ""
-
-
-def _seconds_needed(case: Case | Verdict) -> float:
-    """What a verifier that holds its own limits (a sandbox's) says it may need for this truth; 0: it does not say."""
-    needed = getattr(case.verifier, "seconds_needed", None) if isinstance(case, Case) else None
-    return float(needed(case.truth)) if needed is not None and isinstance(case, Case) else 0.0
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
