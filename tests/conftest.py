@@ -10,6 +10,10 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("assay", deadline=None)  # a loaded machine is no defect
+settings.load_profile("assay")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ def test_every_name_is_there_and_says_what_it_is(name: str) -> None:
     thing = getattr(assay, name)
     assert thing is getattr(assay, name)
     if name != "__version__":
-        assert inspect.getdoc(thing), f"{name} has no docstring"
+        said = inspect.getdoc(thing)
+        assert said, f"{name} has no docstring"
+        assert not said.startswith((f"{name}(", "Enum where")), f"{name} has only what Python wrote for it"
         assert thing.__module__.startswith("assay.")
 
 
@@ -70,6 +73,18 @@ def test_no_name_is_that_of_a_room() -> None:
     """Importing `assay.x` would put the module in the place of a function of that name."""
     inside = {path.stem for path in (ROOT / "src/assay").iterdir() if not path.name.startswith("_")}
     assert not inside & set(assay.__all__)
+
+
+def test_the_page_lists_every_name() -> None:
+    page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", page, flags=re.M)
+    assert sorted(rows) == sorted(set(assay.__all__))
+
+
+def test_the_pages_example_uses_names_that_are_there() -> None:
+    for page in (ROOT / "docs/reference/python.md", ROOT / "README.md"):
+        for name in re.findall(r"\bassay\.(\w+)\(", page.read_text(encoding="utf-8")):
+            assert name in assay.__all__, f"{page.name}: assay.{name}"
 
 
 def test_type_checkers_see_what_is_loaded() -> None:

@@ -14,11 +14,13 @@ from assay.core.config import RunConfig, load_config
 from assay.core.errors import UsageError
 from assay.core.layers import Layered, validate
 from assay.core.run_folder import RunFolder
+from assay.recipes import find_recipe
 
 
 def train(
     configs: Annotated[
-        list[Path] | None, typer.Argument(help="TOML files, later ones winning", show_default=False)
+        list[Path] | None,
+        typer.Argument(help="TOML files or built-in recipes (demo, tiny), later ones winning", show_default=False),
     ] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value (repeatable)")] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder to make (default: runs/NAME)")] = None,
@@ -34,7 +36,7 @@ def train(
     else:
         if not configs and not overrides:
             raise UsageError("assay train needs a configuration: a TOML file, or --set (see `assay config show`)")
-        config = load_config(configs or (), overrides or ())
+        config = load_config(map(find_recipe, configs or ()), overrides or ())
     console = Console(stderr=as_json)
     if dry_run:
         show_plan(config, console, as_json)

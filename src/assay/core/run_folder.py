@@ -57,6 +57,8 @@ WALL_TIME = frozenset({"seconds", "time"})
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
+    """A run on disk, by its path: `create` makes one, `open` checks one that is there."""
+
     path: Path
 
     @classmethod

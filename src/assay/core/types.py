@@ -22,6 +22,8 @@ NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
+    """PASS, which alone pays; FAIL, the answer's fault; VOID, ours: no judgement was possible."""
+
     PASS = "pass"
     FAIL = "fail"
     VOID = "void"
