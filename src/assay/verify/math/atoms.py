@@ -2,8 +2,8 @@ r"""What stands by itself: brackets, fractions, roots, functions, letters, text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.verify.math import names
 from assay.verify.math.reader import END, Reader
@@ -23,13 +23,16 @@ from assay.verify.math.tree import (
     Symbol,
     Unit,
     Unreadable,
+    Word,
 )
 from assay.verify.math.unit_names import unit_name
-from assay.verify.math.words import LONGEST_PRODUCT, spaced, text_node
+from assay.verify.math.words import LONGEST_PRODUCT, POWERS, spaced, text_node, unit_label
 
 
 class Atoms(Reader):
     """Expects `listing`, `relation`, `sum`, `power`, `implied` and `exponent` of its heir."""
+
+    table: ClassVar[Mapping[str, Callable[[Any, str], Node]]]  # what reads the tokens that are no letters
 
     if TYPE_CHECKING:
 
@@ -38,8 +41,7 @@ class Atoms(Reader):
         def sum(self) -> Node: ...
         def power(self) -> Node: ...
         def exponent(self) -> Node: ...
-        def is_separator(self) -> bool: ...
-        def skip_separator(self) -> None: ...
+        def joiner(self) -> int: ...
 
     def atom(self) -> Node:
         token = self.tokens[self.at]
@@ -53,7 +55,7 @@ class Atoms(Reader):
         if first.isalpha():
             node = self.letters(token)
         else:
-            read = _ATOMS.get(token)
+            read = self.table.get(token)
             if read is not None:
                 node = read(self, token)
             elif first == "\\" and (name := token[1:]) in names.FUNCTIONS:
@@ -78,6 +80,8 @@ class Atoms(Reader):
     # --- letters ---
 
     def letters(self, run: str) -> Node:
+        if run in self.bound:
+            return Symbol(run)
         constant = names.PLAIN_CONSTANTS.get(run)
         if constant is not None and self.tokens[self.at] != "_":
             return Constant(constant)
@@ -85,13 +89,18 @@ class Atoms(Reader):
             return self.function(run)
         if len(run.rstrip("'")) == 1:
             return self.symbol(run)
+        if run in POWERS and self.at < len(self.tokens):
+            power, unit = POWERS[run], unit_name(self.tokens[self.at])
+            if unit is not None:
+                self.at += 1
+                return Power(Unit(unit), Number(power, str(power)))
         unit = unit_name(run)
         if unit is not None:
             return Unit(unit)
         if run.isascii() and run.isalpha() and len(run) <= LONGEST_PRODUCT and len(set(run)) == len(run):
             parts = [Constant(each) if each in "ei" else Symbol(each) for each in run[:-1]]
             return Product((*parts, self.letters(run[-1])))
-        raise Unreadable(f"the word {run!r} in a formula")
+        return Word(run)
 
     def symbol(self, name: str) -> Node:
         if not name.isascii():
@@ -199,9 +208,6 @@ class Atoms(Reader):
             factors.append(self.power())
         return factors[0] if len(factors) == 1 else Product(tuple(factors))
 
-    def joiner(self) -> int:
-        raise NotImplementedError
-
     def bracket_argument(self) -> Node:
         """The argument of a plain `sqrt(...)`."""
         if self.tokens[self.at] == "{":
@@ -219,7 +225,9 @@ class Atoms(Reader):
                 return Constant("emptyset")
             raise Unreadable("empty brackets")
         bars, self.bars = self.bars, 0
+        ratios, self.ratios = self.ratios, opening != "\\{"
         items = [self.relation()]
+        self.ratios = ratios
         if opening == "\\{" and self.tokens[self.at] in ("|", "\\mid", "\\vert", ":"):
             self.at += 1
             condition = self.listing()
@@ -286,9 +294,9 @@ class Atoms(Reader):
     def text(self, token: str) -> Node:
         inside = self.raw() if self.tokens[self.at] == "{" else [self.single()]
         label = spaced(inside)
-        unit = unit_name(label)
+        unit = unit_label(inside)
         if unit is not None:
-            return Unit(unit)
+            return unit
         node = text_node(inside, is_roman=token in names.ROMANS)
         if node is not None:
             return node
@@ -317,7 +325,7 @@ _ENDS_ARGUMENT = frozenset(
      "\\rceil", "\\rvert", "\\cup", "\\cap", "&", "\\\\", "\\end", "\\mid", ":", "!", "\\lor", "\\vee", "\\land")
 )  # fmt: skip
 
-_ATOMS: dict[str, Callable[[Atoms, str], Node]] = {
+ATOMS: dict[str, Callable[[Any, str], Node]] = {
     **dict.fromkeys(names.FRACTIONS, Atoms.fraction),
     **dict.fromkeys(names.BINOMIALS, Atoms.binomial),
     **dict.fromkeys(names.TEXTS | names.ROMANS, Atoms.text),

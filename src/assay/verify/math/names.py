@@ -156,7 +156,7 @@ RELATIONS = {
 }  # fmt: skip
 SET_SIGNS = {"\\cup": "union", "\\cap": "intersection", "\\setminus": "difference", "\\backslash": "difference"}
 TIMES = frozenset(("*", "\\cdot", "\\times", "\\ast", "\\bullet"))
-OVER = frozenset(("/", "\\div"))
+OVER = frozenset(("/", "\\div", "per"))
 FRACTIONS = frozenset(("\\frac", "\\dfrac", "\\tfrac", "\\cfrac"))
 BINOMIALS = frozenset(("\\binom", "\\dbinom", "\\tbinom"))
 DOTS = frozenset(("\\dots", "\\ldots", "\\cdots", "\\dotsc", "\\dotsb", "..", "...", "....", "\\vdots", "\\ddots"))

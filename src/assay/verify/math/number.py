@@ -28,8 +28,8 @@ from assay.verify.math.tree import (
 Exact = int | Fraction
 
 MOST_DIGITS = 4_000  # of one number that is computed with (Python's own limit is 4,300)
-MOST_BITS = 20_000  # of any integer on the way
-LARGEST_FACTORIAL = 2_000
+MOST_BITS = 40_000  # of any integer on the way
+LARGEST_FACTORIAL = 3_000
 
 
 def read_number(token: str) -> Number:

@@ -7,7 +7,7 @@ unreadable. Numbers side by side are a thousands group (`10 080`), a mixed numbe
 from __future__ import annotations
 
 from assay.verify.math import names
-from assay.verify.math.atoms import Atoms
+from assay.verify.math.blocks import BLOCKS, Blocks
 from assay.verify.math.reader import END
 from assay.verify.math.tokens import tokenize
 from assay.verify.math.tree import (
@@ -24,6 +24,7 @@ from assay.verify.math.tree import (
     Sum,
     Unit,
     Unreadable,
+    Word,
 )
 from assay.verify.math.words import as_word
 
@@ -35,9 +36,9 @@ _STOPS = frozenset(
 )  # fmt: skip
 
 
-def parse(text: str) -> Node:
-    """The tree of a field's text. Raises Unreadable or TooLarge."""
-    return read(tokenize(text))
+def parse(text: str, locale: str = "en", is_list: bool = False) -> Node:
+    """The tree of a field's text. Raises Unreadable or TooLarge. `is_list`: `1,234` is two numbers."""
+    return read(tokenize(text, locale, is_list))
 
 
 def read(tokens: list[str]) -> Node:
@@ -51,25 +52,34 @@ def read(tokens: list[str]) -> Node:
     return node
 
 
-class Parser(Atoms):
+class Parser(Blocks):
+    table = BLOCKS
+
     def listing(self) -> Node:
         """Relations with commas, `and` or `or` between them."""
         first = self.relation()
         if not self.is_separator():
             return first
-        items = [first]
+        items, joiner = [first], ","
         while self.is_separator():
-            self.skip_separator()
+            joiner = self.skip_separator()
             items.append(self.relation())
-        return Listing(tuple(items))
+        return Listing(tuple(items), joiner)
 
     def is_separator(self) -> bool:
         token = self.tokens[self.at]
-        return token in (",", ";", "\\lor", "\\vee") or self.joiner() > 0
+        return token in _SEPARATORS or self.joiner() > 0
 
-    def skip_separator(self) -> None:
-        self.at += self.joiner() or 1
-        self.at += self.joiner()  # ", and"
+    def skip_separator(self) -> str:
+        """Behind a comma, an `and`, or both; says which."""
+        said = ","
+        if self.tokens[self.at] in _SEPARATORS:
+            said = _SEPARATORS[self.tokens[self.at]]
+            self.at += 1
+        if (width := self.joiner()) > 0:
+            said = self.tokens[self.at + (2 if width == 4 else 0)]
+            self.at += width
+        return said
 
     def joiner(self) -> int:
         """How many tokens an `and` or `or` takes here."""
@@ -95,6 +105,8 @@ class Parser(Atoms):
 
     def combined(self) -> Node:
         first = self.sum()
+        if self.tokens[self.at] == ":" and self.ratios:
+            return self.ratio(first)
         while (kind := self.set_sign()) is not None:
             parts = [first]
             while self.set_sign() == kind:
@@ -104,6 +116,13 @@ class Parser(Atoms):
                     break
             first = Combined(kind, tuple(parts))
         return first
+
+    def ratio(self, first: Node) -> Node:
+        parts = [first]
+        while self.tokens[self.at] == ":":
+            self.at += 1
+            parts.append(self.sum())
+        return Call("ratio", tuple(parts))
 
     def set_sign(self) -> str | None:
         token = self.tokens[self.at]
@@ -231,9 +250,12 @@ class Parser(Atoms):
 
 
 def is_unit(node: Node) -> bool:
-    """A unit, or a power of one."""
-    return isinstance(node, Unit) or (isinstance(node, Power) and isinstance(node.base, Unit))
+    """A unit, a power of one, one over another, or a word."""
+    if isinstance(node, Quotient):
+        return is_unit(node.top) and is_unit(node.bottom)
+    return isinstance(node, (Unit, Word)) or (isinstance(node, Power) and isinstance(node.base, Unit))
 
 
+_SEPARATORS = {",": ",", ";": ",", "\\lor": "or", "\\vee": "or", "\\land": "and", "\\wedge": "and"}
 _ENDS = frozenset((END, "+", "-", ")", "}", ","))
 _BEHIND = frozenset(("^", "**", "!", "\\%", "%", "\\degree"))

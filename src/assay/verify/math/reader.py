@@ -8,7 +8,7 @@ from assay.verify.math.names import ENDLESS, FRACTIONS
 from assay.verify.math.number import read_based, read_number, read_repeating
 from assay.verify.math.tree import Node, Number, TooLarge, Unreadable
 
-DEEPEST = 60  # readings within readings
+DEEPEST = 48  # readings within readings
 END = ""
 
 
@@ -18,6 +18,8 @@ class Reader:
         self.at = 0
         self.depth = 0
         self.bars = 0  # inside |...|, where a bar closes
+        self.ratios = True  # not where a colon means "such that"
+        self.bound: list[str] = []  # the variables of the sums around the cursor
 
     def enter(self) -> None:
         self.depth += 1

@@ -92,22 +92,63 @@ _RUN = re.compile("[" + "".join(_RAISED) + "]+|[" + "".join(_LOWERED) + "]+")
 _WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
-def tokenize(text: str) -> list[str]:
-    """The tokens of a field. Raises Unreadable or TooLarge."""
+def tokenize(text: str, locale: str = "en", is_list: bool = False) -> list[str]:
+    """The tokens of a field. Raises Unreadable or TooLarge.
+
+    `1,234` is one number; in brackets, or where a list is expected (`is_list`), it is two, unless a group starts with 0.
+    """
     if len(text) > LONGEST:
         raise TooLarge(f"{len(text)} characters, more than {LONGEST}")
     text = undressed(text)
     if not text.isascii():
         text = _in_ascii(text)
-    if "{,}" in text or "\\!" in text:
+    if locale != "en":
+        text = _in_english(text)
+    elif "{,}" in text or "\\!" in text:
         text = _JOINED.sub("", text)
     tokens = [each for each in _TOKEN.findall(text) if each not in _IGNORED]
     if not tokens:
         raise Unreadable("nothing to read")
     if len(tokens) > MOST_TOKENS:
         raise TooLarge(f"{len(tokens)} tokens, more than {MOST_TOKENS}")
-    _check_depth(tokens)
-    return tokens
+    if len(tokens) > DEEPEST:
+        _check_depth(tokens)
+    return _separated(tokens, is_list) if "," in text and any("," in each[1:] for each in tokens) else tokens
+
+
+def _separated(tokens: list[str], is_list: bool) -> list[str]:
+    found: list[str] = []
+    depth = 0
+    for each in tokens:
+        if each in ("(", "[", "\\{"):
+            depth += 1
+        elif each in (")", "]", "\\}"):
+            depth -= 1
+        elif (is_list or depth) and "," in each[1:] and ",0" not in each:
+            for part in each.split(","):
+                found += (part, ",")
+            del found[-1]
+            continue
+        found.append(each)
+    return found
+
+
+def _in_english(text: str) -> str:
+    """Numbers with a decimal comma, and points between thousands, as English writes them."""
+
+    def spell(found: re.Match[str]) -> str:
+        whole, part = found.group(1).replace(".", ""), found.group(2)
+        return f"{whole}.{part}" if part else whole
+
+    for found in _POINT.finditer(text):
+        if not _THOUSANDS.fullmatch(found.group()):
+            raise Unreadable(f"{found.group()}, which has a point where this locale has a comma")
+    return _COMMA.sub(spell, text)
+
+
+_POINT = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
+_COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:(?:,|\{,\})([0-9]+))?(?![0-9])")
 
 
 def undressed(text: str) -> str:

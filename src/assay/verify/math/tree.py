@@ -99,6 +99,7 @@ class Listing(NamedTuple):
     """Answers with commas (or `and`, `or`) between them, without brackets."""
 
     items: tuple[Node, ...]
+    joiner: str  # what stands before the last: `,` `and` `or`
 
 
 class Matrix(NamedTuple):

@@ -3,7 +3,8 @@ r"""Words: when a text is no formula but a name, a direction, a choice; and what
 from __future__ import annotations
 
 from assay.verify.math.names import ABSENT, CONSTANTS, FUNCTIONS, JOINERS, PLAIN_CONSTANTS, ROMANS, TEXTS
-from assay.verify.math.tree import Constant, Node, Symbol, Word
+from assay.verify.math.tree import Constant, Node, Number, Power, Product, Quotient, Symbol, Unit, Word
+from assay.verify.math.unit_names import unit_word
 
 LONGEST_PRODUCT = 3  # a run of more letters is a word, not a product
 SHORT_WORDS = frozenset(
@@ -190,3 +191,40 @@ def _closes_at_end(tokens: list[str]) -> bool:
             if depth == 0:
                 return index == len(tokens) - 1
     return False
+
+
+POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
+
+
+def unit_label(tokens: list[str]) -> Node | None:
+    """What a text after a number says as a unit: `cm`, `square units`, `km/h`, `miles per hour`, `cm^2`; else None."""
+    at, over = 0, False
+    above: list[Node] = []
+    below: list[Node] = []
+    while at < len(tokens):
+        token = tokens[at]
+        if token in ("/", "per") and (above and not over):
+            over, at = True, at + 1
+            continue
+        power = POWERS.get(token) if at + 1 < len(tokens) else None
+        at += power is not None
+        if at == len(tokens):
+            return None
+        name = unit_word(tokens[at].rstrip("."))
+        if name is None:
+            return None
+        at += 1
+        if at < len(tokens) and tokens[at] == ".":  # an abbreviation: `sq. in.`
+            at += 1
+        if at + 1 < len(tokens) and tokens[at] == "^" and power is None:
+            digits = "".join(each for each in tokens[at + 1 : at + 4] if each not in "{}")
+            if digits not in ("2", "3"):
+                return None
+            power = int(digits)
+            at += 2 if tokens[at + 1] != "{" else 4
+        unit: Node = Unit(name) if power is None else Power(Unit(name), Number(power, str(power)))
+        (below if over else above).append(unit)
+    if not above or (over and not below):
+        return None
+    top = above[0] if len(above) == 1 else Product(tuple(above))
+    return Quotient(top, below[0] if len(below) == 1 else Product(tuple(below))) if below else top

@@ -1,0 +1,151 @@
+r"""Equations and inequalities, and what they may answer.
+
+- `x = 5` answers 5: a name alone on one side, not in what it is called. `2x = 10`, `x + 1 = 6`, `x = y = 5` answer nothing.
+- A truth `x = 5` is met by 5 and by the same name with the same value, not by an equation still to be solved.
+- Any other equation is met by one whose two sides differ by a constant multiple of what the truth's differ by: scaled or
+  rearranged, it has the same solutions. A trivial one (`x = x`) never meets anything.
+- An inequality in one symbol is the set of its solutions (sets.py); others are met by a multiple, turned when it is negative.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from assay.core.rng import stream
+from assay.core.types import Reason
+from assay.verify.math.evaluate import Evaluator, Undefined, precision
+from assay.verify.math.modular import NotRational, evaluate, points, prime_above
+from assay.verify.math.scalar import collect_symbols, real_point
+from assay.verify.math.size import difference, size
+from assay.verify.math.tree import Bracketed, Call, Negative, Node, Product, Relation, Sum, Symbol, TooLarge, Word
+
+POINTS_NEEDED = 4
+TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+class Named(NamedTuple):
+    name: str
+    value: Node
+    is_function: bool  # f(x) = ...
+
+
+def named_value(node: Relation) -> Named | None:
+    """What `name = value` gives a name to; None when it is no such thing."""
+    if node.signs != ("=",):
+        return None
+    left, right = node.sides
+    name = name_of(left)
+    value = right
+    if name is None and isinstance(right, Symbol):
+        name, value = right.name, left
+    if name is None:
+        return None
+    inside: set[str] = set()
+    collect_symbols(value, inside)
+    if isinstance(left, Call):
+        return None if value is not right else Named(name, value, bool(inside) or _has_symbols(left))
+    return None if name in inside or set(name.split()) & inside else Named(name, value, False)
+
+
+def _has_symbols(node: Node) -> bool:
+    inside: set[str] = set()
+    collect_symbols(node, inside)
+    return bool(inside)
+
+
+def name_of(node: Node) -> str | None:
+    """A symbol, a word, a segment (`AB`), a function's value (`f(x)`), or a tuple of symbols in order (`(x, y)`)."""
+    if isinstance(node, Symbol):
+        return node.name
+    if isinstance(node, Word):
+        return node.text
+    if isinstance(node, Product) and all(isinstance(each, Symbol) and each.name.isupper() for each in node.factors):
+        return " ".join(each.name for each in node.factors if isinstance(each, Symbol))
+    if isinstance(node, Call) and node.name in ("f", "g", "h"):
+        return repr(node)
+    if isinstance(node, Bracketed) and node.left == "(":
+        names = [each.name for each in node.items if isinstance(each, Symbol)]
+        if len(names) == len(node.items) and names == sorted(set(names)):
+            return f"({','.join(names)})"
+    return None
+
+
+def is_solved(named: Named) -> bool:
+    """Is its value a constant?"""
+    return not _has_symbols(named.value)
+
+
+def gap(node: Relation) -> Node:
+    return Sum((node.sides[0], Negative(node.sides[1])))
+
+
+def compare_equations(truth: Relation, answer: Relation) -> Reason:
+    """By their gaps: is one a constant multiple of the other, and neither nothing? Raises TooLarge."""
+    ratio = ratio_sign(gap(truth), gap(answer))
+    return ratio if isinstance(ratio, Reason) else Reason.CORRECT
+
+
+def compare_inequalities(truth: Relation, answer: Relation) -> Reason:
+    ratio = ratio_sign(gap(truth), gap(answer))
+    if isinstance(ratio, Reason):
+        return ratio
+    sign = answer.signs[0] if ratio > 0 else TURNED.get(answer.signs[0], answer.signs[0])
+    return Reason.CORRECT if sign == truth.signs[0] else Reason.WRONG_VALUE
+
+
+def ratio_sign(left: Node, right: Node) -> int | Reason:
+    """The sign of left / right when that is a constant other than 0; else WRONG_VALUE or UNDECIDED."""
+    random = stream(0, "verify.math.relations", repr(left), repr(right))
+    try:
+        sizes = difference(size(left), size(right))
+        prime = prime_above(2 * (sizes.upper + sizes.lower))
+        first: tuple[int, int] | None = None
+        met = 0
+        for point in points(random, prime):
+            try:
+                one, other = evaluate(left, point, prime), evaluate(right, point, prime)
+            except ZeroDivisionError:
+                continue
+            if one == 0 or other == 0:
+                return Reason.WRONG_VALUE
+            if first is None:
+                first = one, other
+            elif one * first[1] % prime != other * first[0] % prime:
+                return Reason.WRONG_VALUE
+            met += 1
+        if met < POINTS_NEEDED:
+            return Reason.UNDECIDED
+    except NotRational:
+        pass
+    return _numeric_ratio(left, right)
+
+
+def _numeric_ratio(left: Node, right: Node) -> int | Reason:
+    names: set[str] = set()
+    collect_symbols(left, names)
+    collect_symbols(right, names)
+    if not names:
+        return Reason.WRONG_VALUE  # an equation about nothing
+    sizes = difference(size(left), size(right))
+    bits = 256 + 4 * int(sizes.upper + sizes.lower)
+    if bits > 8_000:
+        raise TooLarge("coefficients too large for an evaluation at points")
+    random = stream(0, "verify.math.ratio", repr(left), repr(right))
+    ratios = []
+    with precision(bits) as mp:
+        for number in range(24):
+            evaluator = Evaluator(mp, real_point(mp, random, number, sorted(names), frozenset()))
+            try:
+                one, other = evaluator.value(left), evaluator.value(right)
+            except Undefined:
+                continue
+            if evaluator.is_noise(one) or evaluator.is_noise(other):
+                return Reason.WRONG_VALUE
+            ratios.append(one / other)
+            if abs(ratios[-1] - ratios[0]) > abs(ratios[0]) * mp.ldexp(1, -(bits // 2)):
+                return Reason.WRONG_VALUE
+            if len(ratios) == POINTS_NEEDED + 4:
+                break
+        if len(ratios) < POINTS_NEEDED:
+            return Reason.UNDECIDED
+        return 1 if ratios[0] > 0 else -1
