@@ -213,7 +213,7 @@ def test_quadratic_surds(whole: int, factor: int, radicand: int, pick: random.Ra
             rf"{a}{sign}{lead}\sqrt{{{c}}}",
             rf"{b}\sqrt{{{c}}}+({a})",
             rf"{a} {sign} \sqrt{{{b * b * c}}}",
-            rf"{a}{sign}{lead}*sqrt({c})",
+            rf"{a}{sign}{abs(b)}*sqrt({c})",
             rf"\frac{{{2 * a} {sign} {2 * abs(b)}\sqrt{{{c}}}}}{{2}}",
             rf"{a}{sign}\frac{{{abs(b) * c}}}{{\sqrt{{{c}}}}}",
         ]
