@@ -160,6 +160,12 @@ def test_nothing_to_draw_is_no_chart() -> None:
     assert stacked_chart("t", []) is None
 
 
+def test_zeros_lie_on_the_floor() -> None:
+    chart = line_chart("t", [line(0.0, 0.0)])
+    assert "−" not in chart.svg
+    assert pairs(next(parsed(chart.svg).iter("path")).get("d"))[0][1] == HEIGHT - BOTTOM
+
+
 def test_hostile_names_are_text() -> None:
     chart = line_chart("<b>", [Series('"><script>', [Point(1, 1.0)])])
     assert "<script" not in chart.svg

@@ -63,7 +63,7 @@ function readRows(data) {
 }
 
 function haystack(row) {
-  row.hay ??= `${row.text}\n${row.answer ?? ""}\n${row.task.id}\n${row.task.prompt}\n${row.task.truth}\n${row.reason}`.toLowerCase();
+  row.hay ??= `${row.text}\n${row.answer ?? ""}\n${row.task.id}\n${row.task.prompt}\n${row.task.truth}\n${row.task.policy}\n${row.reason}`.toLowerCase();
   return row.hay;
 }
 
@@ -221,7 +221,7 @@ function openBrowser(place, data) {
           h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => close() }, "✕"))),
       h("div", { class: "sides" },
         h("div", { class: `side ${row.outcome}` }, h("span", { class: "label" }, "Extracted answer"), row.answer === null ? h("i", {}, "none") : h("bdi", { class: "value" }, visible(row.answer))),
-        h("div", { class: "side" }, h("span", { class: "label" }, "Truth"), h("bdi", { class: "value" }, visible(row.task.truth)))),
+        h("div", { class: "side" }, h("span", { class: "label" }, "Truth"), h("bdi", { class: "value" }, visible(row.task.truth)), row.task.policy ? h("bdi", { class: "policy" }, visible(row.task.policy)) : null)),
       h("div", { class: "pays" }, pays(row).map(([name, value, note]) => h("div", {}, h("span", { class: "label" }, name), h("b", {}, value), note ? h("span", { class: "note" }, note) : null))),
       h("h4", {}, "Prompt"), prompt,
       h("h4", {}, "Completion"), h("pre", { class: "text", dir: "auto", tabindex: "0" }, marked(row.text, row.answer)),

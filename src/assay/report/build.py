@@ -60,7 +60,7 @@ def run_page(run: RunData) -> str:
         _rollouts(sample),
         section("config", "Configuration", fingerprints(run) + _folded_config(run)),
     ]
-    return page(str(run.config.get("name", run.name)), join(sections), charts, [run.name], [sample])
+    return page(run.title, join(sections), charts, [run.name], [sample])
 
 
 def comparison_page(runs: Sequence[RunData]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assay.audit.certificate import FILE as CERTIFICATE_FILE
 from assay.audit.certificate import Certificate, read_certificate
+from assay.core.config import RunConfig
 from assay.core.errors import UsageError
 from assay.core.records import sha256_of
 from assay.core.run_folder import RunFolder
@@ -18,6 +19,8 @@ from assay.core.types import Json
 from assay.measure.compare import Comparison, compare
 from assay.measure.evaluation import Evaluation, read_evaluations
 from assay.measure.signals import CAUSES, explain_nothing_to_learn
+
+UNNAMED = RunConfig.model_fields["name"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,12 @@ class RunData:
     @property
     def name(self) -> str:
         return self.path.resolve().name
+
+    @property
+    def title(self) -> str:
+        """The name that the configuration gives; the folder's where it gives none of its own."""
+        given = str(self.config.get("name", UNNAMED))
+        return self.name if given == UNNAMED else given
 
     @property
     def seed(self) -> int:

@@ -75,6 +75,8 @@ def line_chart(
     ]
     low = min(values) if floor is None else min(floor, *values)
     high = max(values) if ceiling is None else max(ceiling, *values)
+    if low == high == 0:
+        high = 1.0  # a line of zeros lies on the floor
     xs = [point.x for each in shown for point in each.points]
     parts, x, y = _frame(min(xs), max(xs), nice_ticks(low, high))
     for each in reversed(shown):  # the first series lies on top

@@ -22,8 +22,7 @@ MEANS = {
 
 def head(run: RunData) -> str:
     """Name, verdict, and what was trained on what."""
-    name = str(run.config.get("name", "run"))
-    title = safe(name) if name == run.name else f"{safe(name)} <small>{safe(run.name)}</small>"
+    title = f"{safe(run.title)} <small>{safe(run.name)}</small>" if run.title != run.name else safe(run.name)
     return f'<header class="head"><p class="status">{verdict(run)}{progress(run)}</p><h1>{title}</h1><p class="what">{what(run)}</p>{headline(run)}</header>'
 
 
