@@ -69,6 +69,8 @@ def test_recipes_are_valid_and_found_by_name(tmp_path: Path, monkeypatch: pytest
         assert is_built_in(path)
         assert tomllib.loads(path.read_text()) == built_in(name)
         assert load_config([path]).name == name
+    (tmp_path / "tiny").mkdir()
+    assert is_built_in(find_recipe("tiny")), "a folder is no configuration"
     (tmp_path / "demo").write_text("seed = 5\n")
     assert find_recipe("demo") == Path("demo"), "a file of the user's goes before a recipe of ours"
     assert find_recipe("other.toml") == Path("other.toml")

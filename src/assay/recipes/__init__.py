@@ -20,9 +20,9 @@ def names() -> list[str]:
 
 
 def find_recipe(layer: str | Path) -> Path:
-    """The file that `layer` means: itself, or the built-in recipe of that name where no such file is there."""
+    """The file that `layer` means: itself, or the built-in recipe of that name where there is no such file."""
     path = Path(layer)
-    if not path.exists() and str(layer) in names():
+    if not path.is_file() and str(layer) in names():
         return FOLDER / f"{layer}.toml"
     return path
 
