@@ -11,6 +11,7 @@ from assay.core.config import TasksConfig
 from assay.core.errors import ConfigError, MissingExtra, UsageError
 from assay.core.records import dumps, write_jsonl, write_whole
 from assay.core.types import Json, Task
+from assay.tasks.files import TRUTH_IS_JSON
 from assay.tasks.load import load_source
 from assay.tasks.source import Split
 
@@ -99,17 +100,20 @@ def _rows(config: TasksConfig, side: Split, layout: str, number: int | None, see
 
 
 def write_parquet(out: Path, rows: Sequence[Mapping[str, Json]]) -> None:
-    """Truths of our own layout stand as JSON text where they differ in shape: a column has one type."""
+    """Truths of our own layout that are objects stand as JSON text, and the file's metadata says so: a parquet column
+    has one type."""
     try:
         import pyarrow as arrow
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise MissingExtra("pyarrow", "data", f"writing {out.name}") from None
-    shapes = {type(row.get("truth")) for row in rows}
-    if len(shapes) > 1 or dict in shapes:
-        rows = [{**row, "truth": dumps(row["truth"])} if "truth" in row else row for row in rows]
+    encoded = any("truth" in row and not isinstance(row["truth"], str) for row in rows)
+    if encoded:
+        rows = [{**row, "truth": dumps(row["truth"])} for row in rows]
     try:
         table = arrow.Table.from_pylist([dict(row) for row in rows])
+        if encoded:
+            table = table.replace_schema_metadata(TRUTH_IS_JSON)
     except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
         raise ConfigError(f"{out}: these rows have no common parquet form ({error}); .jsonl would be right") from None
 

@@ -34,6 +34,9 @@ SIDES: Mapping[str, Split] = {
 }
 """What other people call the two splits."""
 
+TRUTH_IS_JSON = {b"assay.truth": b"json"}
+"""Metadata of a parquet file whose `truth` column holds JSON text."""
+
 
 class FileOptions(Section):
     held_out_share: float = Field(0.1, gt=0, lt=1, description="share held out where no column says which rows are")
@@ -232,7 +235,10 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         raise MissingExtra("pyarrow", "data", f"reading {path.name}") from None
     try:
         with parquet.ParquetFile(path) as file:
+            said = file.schema_arrow.metadata or {}
+            encoded = TRUTH_IS_JSON.items() <= said.items()
             for batch in file.iter_batches(1024):
-                yield from batch.to_pylist()
+                for row in batch.to_pylist():
+                    yield {**row, "truth": json.loads(row["truth"])} if encoded else row
     except (arrow.ArrowInvalid, OSError) as error:
         raise TaskFileError(f"{path}: not a parquet file ({str(error).splitlines()[0][:160]})") from None

@@ -10,12 +10,14 @@
 | `trl` | `prompt`, with `solution`, `answer`, `ground_truth` or `target` | that column |
 
 The verifier of a foreign row is `math`, in the field that the prompt asks for (`####`, `<answer>`, else `\\boxed{}`),
-unless `tasks.verifier` names another. `gsm8k` and `math` prompts ask for nothing, so a sentence that asks for
+unless a `verifier` column (`extra_info.verifier` for verl)
+or `tasks.verifier` names another. `gsm8k` and `math` prompts ask for nothing, so a sentence that asks for
 `\\boxed{}` is put behind them.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -86,10 +88,12 @@ def read_verl(row: Row) -> Read:
     prompt = messages(_needed(row, "prompt"))
     index = extra.get("index") if isinstance(extra, Mapping) else None
     split = extra.get("split") if isinstance(extra, Mapping) else None
+    verifier = _text(extra, "verifier") if isinstance(extra, Mapping) else None
     source = _text(row, "data_source")
     return Read(
         prompt=prompt,
-        truth=math_truth(model["ground_truth"], prompt),
+        truth=foreign_truth(model["ground_truth"], prompt, verifier),
+        verifier=verifier,
         id=None if index is None else "/".join(str(each) for each in (source, split, index) if each is not None),
         tags=_tags(row.get("ability")),
         source=source,
@@ -102,7 +106,9 @@ def read_trl(row: Row) -> Read:
     column = next((name for name in ANSWERS if name in row), None)
     if column is None:
         raise UsageError(f"no column holds the truth; one of {', '.join(ANSWERS)} would be right")
-    return Read(prompt, math_truth(row[column], prompt), id=_text(row, "id"), split=_text(row, "split"))
+    verifier = _text(row, "verifier")
+    truth = foreign_truth(row[column], prompt, verifier)
+    return Read(prompt, truth, verifier, id=_text(row, "id"), split=_text(row, "split"))
 
 
 def read_openrlhf(row: Row) -> Read:
@@ -110,7 +116,9 @@ def read_openrlhf(row: Row) -> Read:
     if column is None:
         raise UsageError(f"no column holds the prompt; one of {', '.join(INPUTS)} would be right")
     prompt = messages(row[column])
-    return Read(prompt, math_truth(_needed(row, "label"), prompt), id=_text(row, "id"), split=_text(row, "split"))
+    verifier = _text(row, "verifier")
+    truth = foreign_truth(_needed(row, "label"), prompt, verifier)
+    return Read(prompt, truth, verifier, id=_text(row, "id"), split=_text(row, "split"))
 
 
 def read_gsm8k(row: Row) -> Read:
@@ -187,6 +195,18 @@ def messages(prompt: Json) -> tuple[Message, ...]:
     if turns[-1].role == "assistant":
         raise UsageError("the prompt ends with an assistant's message; the question must come last")
     return tuple(turns)
+
+
+def foreign_truth(value: Json, prompt: tuple[Message, ...], verifier: str | None) -> Json:
+    """A truth of our own that went through another layout comes back as it was; anything else is for `math`."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            own = json.loads(value)
+        except ValueError:
+            own = None
+        if isinstance(own, dict) and ("answer" in own or verifier is not None):
+            return own
+    return math_truth(value, prompt) if verifier in (None, "math") else value
 
 
 def math_truth(value: Json, prompt: tuple[Message, ...]) -> Json:
