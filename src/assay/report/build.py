@@ -18,7 +18,7 @@ from assay.core.records import write_text
 from assay.core.types import Json
 from assay.report.curves import curves
 from assay.report.gather import RunData, gather
-from assay.report.parts import code, config_table, figures, nothing, section
+from assay.report.parts import config_table, figures, nothing, section
 from assay.report.plots import Chart
 from assay.report.results import head, results
 from assay.report.rows import embed_rows
@@ -152,7 +152,6 @@ def _notes(run: RunData) -> str:
 def _folded_config(run: RunData) -> str:
     return (
         f'<details class="resolved"><summary>The resolved configuration</summary>{config_table(run.config)}</details>'
-        f'<p class="foot">sha256 {code(run.config_sha256)}</p>'
     )
 
 

@@ -50,7 +50,7 @@ def fingerprints(run: RunData) -> str:
     if not verifiers and certificate is not None:
         verifiers = list(certificate.subject.verifiers)
     pairs = [
-        ("configuration", code(run.config_sha256)),
+        ("configuration sha256", code(run.config_sha256)),
         ("verifiers", join(code(each) for each in verifiers) if verifiers else "none has judged yet"),
     ]
     if certificate is not None:
