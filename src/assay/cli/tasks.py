@@ -62,10 +62,12 @@ def list_sources(as_json: AsJson = False) -> None:
     table.add_column("tasks and levels")
     table.add_column("options")
     for name, each in found.items():
-        levels = "\n".join(f"[dim]{level}[/]  {escape(said)}" for level, said in each.levels.items())
+        levels = Table(box=None, pad_edge=False, show_header=False)
+        for level, said in each.levels.items():
+            levels.add_row(f"[dim]{level}[/]", escape(said))
         fields = each.options.model_fields
         options = "\n".join(f"{key} [dim]= {_default(field.default)}[/]" for key, field in fields.items())
-        table.add_row(name, f"{escape(each.about)}\n{levels}\n", options)
+        table.add_row(name, Group(escape(each.about), levels, ""), options)
     console.print(table, highlight=False)
     console.print("[bold]and[/]", highlight=False)
     others = Table(box=None, pad_edge=False, show_header=False)

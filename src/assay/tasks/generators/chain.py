@@ -133,7 +133,7 @@ def make(options: ChainOptions, split: Split, seed: int) -> ChainTasks:
 
 
 CHAIN = Generator(
-    about="operations modulo 10 with a written trace, the answer being the trace reversed",
+    about="operations modulo 10 with a written trace; the answer is all results, reversed",
     levels={level: f"{number} operations" for level, number in OPERATIONS.items()},
     options=ChainOptions,
     make=make,
