@@ -29,6 +29,7 @@ from assay.tasks.source import SOURCES, Split
 
 app = typer.Typer(help="List, show, check and convert task sources.", no_args_is_help=True)
 
+SHOWN = 300  # characters of a truth on the terminal; --json has all of it
 SIDES = {"train": "training", "held_out": "held out"}
 Side = Literal["train", "held_out"]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="a key of [tasks], as options.level=3 (repeatable)")]
@@ -100,9 +101,9 @@ def show(
             typer.echo(dumps(to_json(task)))
         return
     console = Console()
-    size = "without end" if found.length is None else f"{found.length}"
+    size = f"{SIDES[split]} tasks without end" if found.length is None else f"{found.length} {SIDES[split]} tasks"
     console.print(
-        f"[bold]{escape(found.name)}[/]  {size} {SIDES[split]} tasks  [dim]fingerprint {found.fingerprint}[/]",
+        f"[bold]{escape(found.name)}[/]  {size}  [dim]fingerprint {found.fingerprint}[/]",
         highlight=False,
         soft_wrap=True,
     )
@@ -202,13 +203,21 @@ def _turns(task: Task, places: range) -> Group:
 
 
 def task_panel(task: Task, skipped: int) -> Panel:
-    truth = task.truth if isinstance(task.truth, str) else dumps(task.truth)
-    if len(truth) > 400:
-        truth = f"{truth[:400]} ..."
-    apart = Text.assemble(("truth     ", "bold green"), (truth, "green"), (f"   {task.verifier}", "dim"))
+    """The messages, and under them, in another colour, what only the verifier sees."""
+    from assay.report.rows import expected
+
+    answer, policy = expected(task.truth)
+    hidden = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    hidden.add_column(style="bold green", no_wrap=True, min_width=9)
+    hidden.add_column(overflow="fold", style="green")
+    hidden.add_row("truth", Text(answer if len(answer) <= SHOWN else f"{answer[:SHOWN]} ..."))
+    verifier = Text(task.verifier)
+    if policy:
+        verifier.append(f"  {policy if len(policy) <= SHOWN else policy[:SHOWN] + ' ...'}", style="dim")
+    hidden.add_row("verifier", verifier)
     tags = f" [dim]{escape(', '.join(task.tags))}[/]" if task.tags else ""
     return Panel(
-        Group(_turns(task, range(skipped, len(task.prompt))), Text(""), apart),
+        Group(_turns(task, range(skipped, len(task.prompt))), Text(""), hidden),
         title=f"[bold]{escape(task.id)}[/]{tags}",
         title_align="left",
         box=box.ROUNDED,
