@@ -267,7 +267,7 @@ def rewritten(truth: str, pick: random.Random) -> str:
 
 def roundabout(text: str) -> str:
     """The same answer, in a text that comparing texts does not take for the same: a style command in front of it."""
-    return f"\\displaystyle {text}"
+    return f"$\\displaystyle {text[1:]}" if text.startswith("$") else f"\\displaystyle {text}"
 
 
 # Latency
