@@ -74,11 +74,12 @@ class Program:
 @dataclass(frozen=True, slots=True)
 class Run:
     """`report` holds the lines as (tag, text); `killed` is why we killed it: `cpu`, `wall`, `output`, `files`, `memory`
-    (the kernel did), `lost`, or nothing. `is_whole`: the report ends as it should."""
+    (the kernel did), `lost`, or nothing. `is_whole`: the report ends as it should. `is_over`: nobody holds its pipes any more."""
 
     report: tuple[tuple[str, bytes], ...] = ()
     output: bytes = b""
     is_whole: bool = False
+    is_over: bool = False
     exit_code: int | None = None
     signal: int | None = None
     killed: str = ""
@@ -87,9 +88,14 @@ class Run:
     layer: Layer = field(default=Layer.NAMESPACES)
 
     @property
+    def has_succeeded(self) -> bool:
+        """It ended by itself, with exit code 0."""
+        return self.exit_code == 0 and self.is_over and not self.killed
+
+    @property
     def is_clean(self) -> bool:
-        """It ended by itself, with exit code 0, and its report is whole."""
-        return self.exit_code == 0 and self.is_whole and not self.killed
+        """It ended by itself, with exit code 0, after its last test."""
+        return self.has_succeeded and self.is_whole
 
     @property
     def is_timeout(self) -> bool:
@@ -165,11 +171,12 @@ class Sandbox:
             killed = end["killed"]
             if not killed and end["signal"] == 9:
                 killed = "memory"  # by nobody of ours: the kernel wanted its memory
-            is_whole = bool(lines) and lines[-1] == (".", b"") and report.endswith(b"\n") and end["is_clean"]
+            is_whole = bool(lines) and lines[-1] == (".", b"") and report.endswith(b"\n")
             return Run(
                 lines[:-1] if is_whole else lines,
                 output,
                 is_whole,
+                end["is_over"],
                 end["exit"],
                 end["signal"],
                 killed,

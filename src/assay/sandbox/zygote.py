@@ -126,13 +126,13 @@ class Zygote:
         watch = _Watch(pid, request, report, output, self)
         try:
             watch.follow()
-            is_clean = self._clear(pid)
-            watch.finish(is_clean)
+            self._kill_rest(pid)
+            is_clean = watch.finish()  # the answer first, the cleaning after it
         finally:
             for descriptor in (report, output, watch.pidfd):
                 if descriptor >= 0:
                     os.close(descriptor)
-        return is_clean and watch.has_read_request
+        return is_clean and self._empty_folders()
 
     def emit(self, *parts: bytes) -> None:
         """To the supervisor, whole."""
@@ -146,8 +146,8 @@ class Zygote:
         """Only where no mount of its own holds the folder to its size."""
         return not self._settings.is_first and bytes_below(self._settings.folders[0]) > FOLDER_BYTES
 
-    def _clear(self, pid: int) -> bool:
-        """Kill and reap everything but ourselves, and empty the folders. False: somebody, or something, is left."""
+    def _kill_rest(self, pid: int) -> None:
+        """Kill and reap everything but ourselves."""
         with contextlib.suppress(ProcessLookupError):
             if self._settings.is_first:
                 os.kill(-1, signal.SIGKILL)  # nobody but those inside our namespace
@@ -156,6 +156,8 @@ class Zygote:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, 0 if self._settings.is_first else os.WNOHANG)[0]:
                 pass
+
+    def _empty_folders(self) -> bool:
         try:
             for folder in self._settings.folders:
                 empty(folder)
@@ -229,8 +231,8 @@ class _Watch:
         if not self._killed and os.WIFSIGNALED(self._status) and self._cpu > self._request.cpu_s:
             self._killed = "cpu"  # by the kernel's own, coarser limit
 
-    def finish(self, is_clean: bool) -> None:
-        """Relay the rest, and say how it ended."""
+    def finish(self) -> bool:
+        """Relay the rest, and say how it ended. False: somebody still holds a pipe, or the request was not read."""
         for descriptor in list(self._open):
             os.set_blocking(descriptor, False)
             while self._relay(descriptor):
@@ -241,10 +243,11 @@ class _Watch:
             "killed": self._killed,
             "cpu_s": round(self._cpu, 4),
             "wall_s": round(time.monotonic() - self._start, 4),
-            "is_clean": is_clean and not self._open,
+            "is_over": not self._open,
         }
         if self.has_read_request:
             self._zygote.emit(b"s", json.dumps(end, separators=(",", ":")).encode(), b"\n")
+        return self.has_read_request and not self._open
 
     def _relay(self, descriptor: int) -> bool:
         """One piece, read and sent on. False: there is no more now, or at all."""

@@ -54,7 +54,7 @@ def judge_calls(truth: CodeTruth, tests: Sequence[Pair | Weak], run: Run) -> Tes
 
 def judge_script(truth: CodeTruth, test: Script, run: Run) -> Tested:
     """A run of mode `script`: exit code 0 and the output that was expected."""
-    if not run.is_clean:
+    if not run.has_succeeded:
         if run.report and run.report[0][0] == "X" and not run.killed:
             return Tested(*_raised(run.report[0][1]))
         return Tested(*_ended(run))
