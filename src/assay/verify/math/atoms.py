@@ -98,8 +98,9 @@ class Atoms(Reader):
         if unit is not None:
             return Unit(unit)
         if run.isascii() and run.isalpha() and len(run) <= LONGEST_PRODUCT and len(set(run)) == len(run):
-            parts = [Constant(each) if each in "ei" else Symbol(each) for each in run[:-1]]
-            return Product((*parts, self.letters(run[-1])))
+            self.at -= 1  # a product: read its first letter, and leave the rest as a token of its own
+            self.tokens[self.at] = run[1:]
+            return self.letters(run[0])
         return Word(run)
 
     def symbol(self, name: str) -> Node:
@@ -112,6 +113,9 @@ class Atoms(Reader):
             if name in ("C", "P", "A") and tokens[self.at] == "^":
                 return self.chosen(name, under)
             return Symbol(f"{name}_{under}")
+        if self.at == 1 and tokens[1] == "(" and tokens[3] == ")" and tokens[4] == "=" and len(tokens[2]) == 1:
+            self.at = 4  # `p(x) = ...`
+            return Call(name, (Symbol(tokens[2]) if tokens[2].isalpha() else self.number(tokens[2]),))
         if tokens[self.at] == "(" and name in ("f", "g", "h", "C", "P"):
             at = self.at
             self.at += 1
@@ -156,7 +160,7 @@ class Atoms(Reader):
             if sign == "_" and base is None and name == "log":
                 base = self.braced()
             elif sign == "^" and power is None:
-                power = self.exponent() if tokens[self.at] != "{" else self.braced()
+                power = self.braced() if tokens[self.at] == "{" or tokens[self.at].isdigit() else self.exponent()
             else:
                 raise Unreadable(f"what stands at {name}")
         if isinstance(power, Negative) and isinstance(power.of, Number) and power.of.value == 1:
@@ -260,6 +264,9 @@ class Atoms(Reader):
         if self.tokens[self.at] == "\\choose":
             self.at += 1
             inside = Call("binom", (inside, self.listing()))
+        elif self.tokens[self.at] == "\\over":
+            self.at += 1
+            inside = Quotient(inside, self.listing())
         self.expect("}")
         return inside
 
@@ -302,14 +309,27 @@ class Atoms(Reader):
             return node
         if token in names.ROMANS and label in names.FUNCTIONS:
             return self.function(label)
-        rest = type(self)(inside)
+        return self.within(inside)
+
+    def bold(self, token: str) -> Node:
+        inside = self.raw() if self.tokens[self.at] == "{" else [self.single()]
+        name = spaced(inside)
+        if token == "\\mathbf" and not (len(name) == 1 and name.islower()):
+            return self.within(inside)
+        return Symbol(f"{token[1:]} {name}")
+
+    def within(self, tokens: list[str]) -> Node:
+        """These tokens, read by themselves."""
+        rest = type(self)(tokens)
+        rest.depth = self.depth
         node = rest.listing()
         rest.expect(END)
         return node
 
-    def bold(self, token: str) -> Node:
-        inside = spaced(self.raw()) if self.tokens[self.at] == "{" else self.single()
-        return Symbol(f"{token[1:]} {inside}")
+    def leading_point(self, token: str) -> Node:
+        if self.tokens[self.at] not in names.ENDLESS:
+            raise Unreadable("a point where a value should stand")
+        return self.repeating("0.")
 
     def board(self, token: str) -> Node:
         inside = spaced(self.raw()) if self.tokens[self.at] == "{" else self.single()
@@ -319,9 +339,9 @@ class Atoms(Reader):
 
 
 _PARTNER = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "\\langle": "\\rangle"}
-_MAY_CLOSE = {"(": ")]", "[": "])", "{": ("}",), "\\{": ("\\}",), "\\langle": ("\\rangle",)}
+_MAY_CLOSE = {"(": (")", "]"), "[": ("]", ")"), "{": ("}",), "\\{": ("\\}",), "\\langle": ("\\rangle",)}
 _ENDS_ARGUMENT = frozenset(
-    (END, "+", "-", "\\pm", "\\mp", "*", "\\cdot", "\\times", "/", "\\div", ")", "]", "}", "\\}", ",", ";", "\\rfloor",
+    (END, "\\over", "\\choose", "+", "-", "\\pm", "\\mp", "*", "\\cdot", "\\times", "/", "\\div", ")", "]", "}", "\\}", ",", ";", "\\rfloor",
      "\\rceil", "\\rvert", "\\cup", "\\cap", "&", "\\\\", "\\end", "\\mid", ":", "!", "\\lor", "\\vee", "\\land")
 )  # fmt: skip
 
@@ -337,4 +357,5 @@ ATOMS: dict[str, Callable[[Any, str], Node]] = {
     "\\sqrt": Atoms.root,
     "\\mathbb": Atoms.board,
     "{": Atoms.group,
+    ".": Atoms.leading_point,
 }

@@ -8,14 +8,17 @@ units have met (units.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from assay.core.types import Reason
+from assay.verify.math.match import Compare, in_any_order, in_order
 from assay.verify.math.near import compare_near
-from assay.verify.math.number import Exact, exact
+from assay.verify.math.number import exact
 from assay.verify.math.policy import Policy
 from assay.verify.math.relations import compare_equations, compare_inequalities, is_solved, named_value
 from assay.verify.math.scalar import compare_scalars
 from assay.verify.math.sets import NoSet, compare_pieces, pieces, variable_of
+from assay.verify.math.settle import COLLECTIONS, settled
 from assay.verify.math.tree import (
     Bracketed,
     Builder,
@@ -24,21 +27,16 @@ from assay.verify.math.tree import (
     Constant,
     Listing,
     Matrix,
-    Negative,
     Node,
     Number,
     Product,
-    Quotient,
     Relation,
     Symbol,
-    TooLarge,
     Word,
 )
 from assay.verify.math.units import letters_of, meetings, scaled, split
-from assay.verify.math.variants import has_either, variants
+from assay.verify.math.variants import variants
 
-MOST_MATCHED = 64  # items of a list that are not plain numbers
-COLLECTIONS = (Listing, Bracketed, Combined, Builder, Matrix, Relation)
 NAMES = ("emptyset", "undefined", "none", "reals", "integers", "naturals", "rationals", "complex", "dots")
 
 CORRECT, WRONG, UNDECIDED = Reason.CORRECT, Reason.WRONG_VALUE, Reason.UNDECIDED
@@ -49,60 +47,6 @@ def compare(truth: Node, answer: Node, policy: Policy) -> Reason:
     if type(truth) is Number and type(answer) is Number and policy.tolerance is None:
         return CORRECT if truth.value == answer.value else WRONG
     return _compare(settled(truth), settled(answer), policy)
-
-
-def settled(node: Node) -> Node:
-    r"""`1 \pm 2` as the list it stands for, `x = 3, -2` as a list of values, a scaled matrix as a matrix."""
-    if isinstance(node, Listing):
-        items: list[Node] = []
-        for item in node.items:
-            items += [item] if isinstance(item, (Relation, Bracketed)) and not _is_named(item) else variants(item)
-        first = items[0]
-        if isinstance(first, Relation) and not any(isinstance(each, Relation) for each in items[1:]):
-            named = named_value(first)
-            if named is not None and is_solved(named):
-                items[0] = named.value
-        return Listing(tuple(items), node.joiner)
-    if isinstance(node, (Product, Negative, Quotient)):
-        return as_matrix(node) or _as_listing(node)
-    if isinstance(node, COLLECTIONS) and not isinstance(node, Relation):
-        return node
-    return _as_listing(node)
-
-
-def _is_named(node: Node) -> bool:
-    return isinstance(node, Relation) and named_value(node) is not None
-
-
-def _as_listing(node: Node) -> Node:
-    if isinstance(node, Relation):
-        if node.signs != ("=",) or not has_either(node):
-            return node
-        return Listing(tuple(variants(node)), ",") if named_value(node) is not None else node
-    found = variants(node)
-    return found[0] if len(found) == 1 else Listing(tuple(found), ",")
-
-
-def as_matrix(node: Node) -> Matrix | None:
-    """A matrix times scalars, multiplied out."""
-    if isinstance(node, Matrix):
-        return node if node.kind == "matrix" else None
-    if isinstance(node, Negative):
-        inner = as_matrix(node.of)
-        return inner and Matrix(tuple(tuple(Negative(cell) for cell in row) for row in inner.rows), inner.kind)
-    if isinstance(node, Quotient):
-        inner = as_matrix(node.top)
-        return inner and Matrix(
-            tuple(tuple(Quotient(cell, node.bottom) for cell in row) for row in inner.rows), inner.kind
-        )
-    if isinstance(node, Product):
-        found = [as_matrix(each) for each in node.factors]
-        if sum(each is not None for each in found) != 1:
-            return None
-        inner = next(each for each in found if each is not None)
-        rest = tuple(each for each, matrix in zip(node.factors, found, strict=True) if matrix is None)
-        return Matrix(tuple(tuple(Product((*rest, cell)) for cell in row) for row in inner.rows), inner.kind)
-    return None
 
 
 def _compare(truth: Node, answer: Node, policy: Policy) -> Reason:
@@ -138,6 +82,14 @@ def _compare(truth: Node, answer: Node, policy: Policy) -> Reason:
     if isinstance(truth, Call) and truth.name == "ratio":
         return compare_ratios(truth, answer, policy)
     return compare_quantities(truth, answer, policy)
+
+
+def within(policy: Policy) -> Compare:
+    return partial(compare, policy=policy)
+
+
+def _in_any_order(truth: Sequence[Node], answer: Sequence[Node], policy: Policy, as_sets: bool = False) -> Reason:
+    return in_any_order(truth, answer, within(policy), as_sets=as_sets, by_value=policy.tolerance is None)
 
 
 # --- single values ---
@@ -193,7 +145,7 @@ def compare_ratios(truth: Call, answer: Node, policy: Policy) -> Reason:
     """1:2 is 2:4; but what could be a time of day (two digits behind the colon) is as it is written."""
     if not isinstance(answer, Call) or answer.name != "ratio" or len(answer.args) != len(truth.args):
         return WRONG
-    written = _in_order(truth.args, answer.args, policy)
+    written = in_order(truth.args, answer.args, within(policy))
     if written is CORRECT or any(_is_clock(each) for each in (truth, answer)):
         return written
     first = truth.args[0], answer.args[0]
@@ -219,7 +171,7 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
     if isinstance(answer, Bracketed):
         if answer.left == "\\{":
             return _in_any_order(truth.items, _set_items(answer), policy, as_sets=True)
-        return _in_order(truth.items, answer.items, policy) if policy.ordered else WRONG
+        return in_order(truth.items, answer.items, within(policy)) if policy.ordered else WRONG
     if not isinstance(answer, Listing):
         if all(isinstance(each, Relation) for each in truth.items):
             return compare_sets(truth, answer)
@@ -233,7 +185,7 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
     elif any(isinstance(each, Relation) and each.signs != ("=",) for each in right):
         return compare_sets(truth, answer)
     if policy.ordered or any(isinstance(each, Constant) and each.name == "dots" for each in (*right, *given)):
-        return _in_order(right, given, policy)
+        return in_order(right, given, within(policy))
     return _in_any_order(right, given, policy)
 
 
@@ -257,7 +209,7 @@ def compare_bracketed(truth: Bracketed, answer: Node, policy: Policy) -> Reason:
                 return compare_sets(truth, answer) if len(truth.items) == 2 else WRONG
             ordered = policy.ordered is not False
             return (
-                _in_order(truth.items, answer.items, policy)
+                in_order(truth.items, answer.items, within(policy))
                 if ordered
                 else _in_any_order(truth.items, answer.items, policy)
             )
@@ -265,7 +217,7 @@ def compare_bracketed(truth: Bracketed, answer: Node, policy: Policy) -> Reason:
     if isinstance(answer, Matrix):
         column = [row[0] for row in answer.rows if len(row) == 1]
         is_vector = truth.left in ("(", "\\langle") and truth.right in (")", "\\rangle")
-        return _in_order(truth.items, column, policy) if is_vector and len(column) == len(answer.rows) else WRONG
+        return in_order(truth.items, column, within(policy)) if is_vector and len(column) == len(answer.rows) else WRONG
     if not isinstance(answer, Bracketed):
         return compare_sets(truth, answer) if isinstance(answer, (Combined, Builder, Constant)) else WRONG
     if "\\{" in (truth.left, answer.left):
@@ -278,7 +230,7 @@ def compare_bracketed(truth: Bracketed, answer: Node, policy: Policy) -> Reason:
         return WRONG
     if policy.ordered is False:
         return _in_any_order(truth.items, answer.items, policy)
-    return _in_order(truth.items, answer.items, policy)
+    return in_order(truth.items, answer.items, within(policy))
 
 
 def _set_items(node: Bracketed) -> tuple[Node, ...]:
@@ -294,75 +246,15 @@ def _shape(node: Bracketed) -> str:
 
 def compare_matrix(truth: Matrix, answer: Node, policy: Policy) -> Reason:
     if isinstance(answer, Bracketed) and len(truth.rows[0]) == 1 and _shape(answer) == "()":
-        return _in_order([row[0] for row in truth.rows], answer.items, policy)
+        return in_order([row[0] for row in truth.rows], answer.items, within(policy))
     if not isinstance(answer, Matrix) or answer.kind != truth.kind or len(answer.rows) != len(truth.rows):
         return WRONG
     verdict = CORRECT
     for row, its in zip(truth.rows, answer.rows, strict=True):
-        reason = _in_order(row, its, policy)
+        reason = in_order(row, its, within(policy))
         if reason is not CORRECT:
             verdict = reason if verdict is CORRECT else verdict
     return verdict
-
-
-def _in_order(truth: Sequence[Node], answer: Sequence[Node], policy: Policy) -> Reason:
-    if len(truth) != len(answer):
-        return WRONG
-    verdict = CORRECT
-    for one, other in zip(truth, answer, strict=True):
-        if isinstance(other, Relation) and not isinstance(one, Relation):
-            return WRONG
-        reason = compare(one, other, policy)
-        if reason in (WRONG, Reason.WRONG_UNIT):
-            return reason
-        if reason is not CORRECT:
-            verdict = reason
-    return verdict
-
-
-def _in_any_order(truth: Sequence[Node], answer: Sequence[Node], policy: Policy, as_sets: bool = False) -> Reason:
-    """Each has its partner: plain numbers by counting, the rest by trying."""
-    if as_sets:
-        truth, answer = _without_repeats(truth, policy), _without_repeats(answer, policy)
-    if len(truth) != len(answer):
-        return WRONG
-    left = list(answer)
-    verdict = WRONG
-    if policy.tolerance is None:
-        plain = sorted(value for each in truth if (value := _plain(each)) is not None)
-        if plain != sorted(value for each in left if (value := _plain(each)) is not None):
-            if all(_plain(each) is not None for each in (*truth, *left)):
-                return WRONG
-        else:
-            truth = [each for each in truth if _plain(each) is None]
-            left = [each for each in left if _plain(each) is None]
-    if len(truth) > MOST_MATCHED:
-        raise TooLarge(f"a list of more than {MOST_MATCHED} expressions without order")
-    for one in truth:
-        for index, other in enumerate(left):
-            reason = compare(one, other, policy)
-            if reason is CORRECT:
-                del left[index]
-                break
-            if reason is UNDECIDED:
-                verdict = reason
-        else:
-            return verdict
-    return CORRECT
-
-
-def _plain(node: Node) -> Exact | None:
-    return exact(node) if not isinstance(node, COLLECTIONS) else None
-
-
-def _without_repeats(items: Sequence[Node], policy: Policy) -> list[Node]:
-    if len(items) > MOST_MATCHED:
-        return list(items)
-    kept: list[Node] = []
-    for each in items:
-        if not any(compare(each, other, policy) is CORRECT for other in kept):
-            kept.append(each)
-    return kept
 
 
 # --- sets and relations ---
@@ -421,7 +313,7 @@ def compare_relation(truth: Relation, answer: Node, policy: Policy) -> Reason:
     if "=" not in truth.signs and variable_of(truth) is not None:
         return compare_sets(truth, answer)
     if isinstance(answer, Relation) and answer.signs == truth.signs:
-        return _in_order(truth.sides, answer.sides, policy)
+        return in_order(truth.sides, answer.sides, within(policy))
     return UNDECIDED
 
 

@@ -35,7 +35,8 @@ from assay.verify.math.tree import (
 )
 
 Value = Any  # an mpmath number: mpf or mpc
-LONGEST_SERIES = 2_000
+LONGEST_SERIES = 1_000
+MOST_STEPS = 8_000
 LARGEST_MAGNITUDE = 60_000  # bits of a number before its point
 
 
@@ -82,8 +83,8 @@ class Evaluator:
         if reader is None:
             raise Undefined(type(node).__name__)
         self.steps += 1
-        if self.steps > 50_000:
-            raise TooLarge("more than 50,000 steps")
+        if self.steps > MOST_STEPS:
+            raise TooLarge(f"more than {MOST_STEPS} steps")
         return self.checked(reader(self, node))
 
     def checked(self, value: Value) -> Value:
@@ -231,6 +232,10 @@ class Evaluator:
     def of_angle(self, function: str, value: Value) -> Value:
         if self.mp.mag(value) > 4_000:
             raise TooLarge(f"{function} of a value that is too large")
+        if function in ("tan", "sec", "cot", "csc"):
+            below = self.mp.cos(value) if function in ("tan", "sec") else self.mp.sin(value)
+            if self.is_noise(below):
+                raise Undefined(f"{function} at a pole")
         return getattr(self.mp, function)(value)
 
     def of_exponent(self, function: str, value: Value) -> Value:
@@ -239,7 +244,7 @@ class Evaluator:
         return getattr(self.mp, function)(value)
 
     def log(self, value: Value) -> Value:
-        if value == 0 or (not self.is_complex and value < 0):
+        if value == 0 or self.is_noise(value) or (not self.is_complex and value < 0):
             raise Undefined("a logarithm of a number that is not positive")
         return self.mp.log(value)
 

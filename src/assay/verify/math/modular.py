@@ -51,7 +51,7 @@ def are_equal(left: Node, right: Node, random: Random) -> bool:
 
     The points are the same for both sides. Points where either has no value are left out.
     """
-    sizes = difference(size(left), size(right))
+    sizes = difference(size(left, 0.0), size(right, 0.0))
     prime = prime_above(sizes.upper + sizes.lower)
     met = 0
     for point in points(random, prime):

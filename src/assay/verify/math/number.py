@@ -38,10 +38,20 @@ def read_number(token: str) -> Number:
         token = token.replace(",", "")
     if len(token) > MOST_DIGITS:
         raise TooLarge(f"a number of {len(token)} digits, more than {MOST_DIGITS}")
+    if "e" in token or "E" in token:
+        return _scientific(token)
     if "." not in token:
         return Number(int(token), token)
     whole, _, part = token.partition(".")
     return Number(tidy(Fraction(int(whole + part), 10 ** len(part))), token)
+
+
+def _scientific(token: str) -> Number:
+    """`3e8`. What could be an expression with the number e, `2e-3`, is no such token."""
+    mantissa, _, exponent = token.replace("E", "e").partition("e")
+    if len(exponent) > 5 or abs(int(exponent)) > MOST_DIGITS:
+        raise TooLarge(f"a number of more than {MOST_DIGITS} digits")
+    return Number(tidy(read_number(mantissa).value * Fraction(10) ** int(exponent)), token)
 
 
 def read_repeating(token: str, period: str) -> Number:
@@ -58,7 +68,7 @@ def read_based(token: str, base: int) -> Number:
     """`204` in base 5."""
     if not 2 <= base <= 16:
         raise Unreadable(f"a number in base {base}")
-    if not token.isdigit() or any(int(digit) >= base for digit in token):
+    if not token or any(digit not in "0123456789ABCDEF"[:base] for digit in token):
         raise Unreadable(f"{token} is no number in base {base}")
     if len(token) > 1_000:
         raise TooLarge(f"a number of {len(token)} digits in base {base}")

@@ -6,8 +6,11 @@ unreadable. Numbers side by side are a thousands group (`10 080`), a mixed numbe
 
 from __future__ import annotations
 
+import re
+
 from assay.verify.math import names
 from assay.verify.math.blocks import BLOCKS, Blocks
+from assay.verify.math.number import read_based
 from assay.verify.math.reader import END
 from assay.verify.math.tokens import tokenize
 from assay.verify.math.tree import (
@@ -17,6 +20,7 @@ from assay.verify.math.tree import (
     Listing,
     Negative,
     Node,
+    Number,
     Power,
     Product,
     Quotient,
@@ -28,23 +32,29 @@ from assay.verify.math.tree import (
 )
 from assay.verify.math.words import as_word
 
+_HEXADECIMAL = re.compile(r"(?:\\(?:text|mathrm)\{|\()?([0-9A-F]*[A-F][0-9A-F]*)[})]?_\{?(1[1-6])\}?")
 _PLUS = frozenset(("+", "-", "\\pm", "\\mp"))
 _STOPS = frozenset(
     (END, "+", "-", "\\pm", "\\mp", ")", "]", "}", "\\}", ",", ";", "\\rfloor", "\\rceil", "\\rvert", "\\rangle", "\\cup",
      "\\cap", "\\setminus", "\\backslash", "&", "\\\\", "\\end", "\\mid", ":", "!", "\\lor", "\\vee", "\\land", "\\wedge",
-     "\\choose", "^", "_", "U", "\\pmod", "\\bmod")
+     "\\choose", "\\over", "^", "_", "U", "\\pmod", "\\bmod")
 )  # fmt: skip
 
 
-def parse(text: str, locale: str = "en", is_list: bool = False) -> Node:
-    """The tree of a field's text. Raises Unreadable or TooLarge. `is_list`: `1,234` is two numbers."""
-    return read(tokenize(text, locale, is_list))
+def parse(text: str, locale: str = "en", is_list: bool = False, is_plain: bool = False) -> Node:
+    """The tree of a field's text. Raises Unreadable or TooLarge.
+
+    `is_list`: `1,234` is two numbers. `is_plain`: `2e-3` is scientific, not 2e minus 3.
+    """
+    return read(tokenize(text, locale, is_list, is_plain))
 
 
 def read(tokens: list[str]) -> Node:
     word = as_word(tokens)
     if word is not None:
         return word
+    if len(tokens) < 24 and (found := _HEXADECIMAL.fullmatch("".join(tokens))):
+        return read_based(found.group(1), int(found.group(2)))
     parser = Parser(tokens)
     node = parser.listing()
     if parser.tokens[parser.at] != END:
@@ -184,7 +194,7 @@ class Parser(Blocks):
                 is_divided = True
             elif token in names.RELATIONS or (token == "|" and self.bars) or token in _STOPS or self.joiner():
                 break
-            elif token[0] in "0123456789.":
+            elif token[0] in "0123456789." and tokens[self.at - 1] not in ("!", "i"):
                 raise Unreadable(f"{token!r} beside something else")
             else:
                 factor = self.power()
@@ -213,13 +223,23 @@ class Parser(Blocks):
                 base = Call("factorial", (base,))
             elif token in ("\\%", "%"):
                 base = Product((base, Unit("percent")))
+            elif token in names.CURRENCIES:
+                base = Product((base, Unit(names.CURRENCIES[token])))
+            elif token == "_":
+                if tokens[self.at - 2] != ")" or not isinstance(base, Number):
+                    raise Unreadable("something under what is no symbol")
+                base = read_based(base.text, self.base())
             elif token == "\\degree" or self.is_degree():
                 base = Product((base, Unit(self.degree())))
             elif is_raised:
                 raise Unreadable("two exponents in a row")
             else:
-                base = Power(base, self.exponent())
+                exponent = self.exponent()
                 is_raised = True
+                if isinstance(base, Quotient) and is_unit(base):  # \\text{m/s}^2
+                    base = Quotient(base.top, Power(base.bottom, exponent))
+                else:
+                    base = Power(base, exponent)
         return base
 
     def is_degree(self) -> bool:
@@ -234,10 +254,15 @@ class Parser(Blocks):
         return False
 
     def degree(self) -> str:
-        scale = {"C": "celsius", "F": "fahrenheit"}.get(self.tokens[self.at])
+        r"""The scale behind a degree sign: `C`, `F`, `\text{C}`, or none."""
+        tokens, at = self.tokens, self.at
+        width = 1
+        if tokens[at] in names.TEXTS or tokens[at] in names.ROMANS:
+            at, width = (at + 2, 4) if tokens[at + 1] == "{" else (at + 1, 2)
+        scale = {"C": "celsius", "F": "fahrenheit"}.get(tokens[at]) if at < len(tokens) else None
         if scale is None:
             return "degree"
-        self.at += 1
+        self.at += width
         return scale
 
     def exponent(self) -> Node:
@@ -258,4 +283,4 @@ def is_unit(node: Node) -> bool:
 
 _SEPARATORS = {",": ",", ";": ",", "\\lor": "or", "\\vee": "or", "\\land": "and", "\\wedge": "and"}
 _ENDS = frozenset((END, "+", "-", ")", "}", ","))
-_BEHIND = frozenset(("^", "**", "!", "\\%", "%", "\\degree"))
+_BEHIND = frozenset(("^", "**", "!", "\\%", "%", "\\degree", "_", "\\$", "\\pounds", "\\euro", "\\yen", "\\rupee"))

@@ -14,7 +14,7 @@ END = ""
 
 class Reader:
     def __init__(self, tokens: list[str]) -> None:
-        self.tokens = [*tokens, END]
+        self.tokens = [*tokens, END, END, END, END, END]  # so that looking ahead needs no check
         self.at = 0
         self.depth = 0
         self.bars = 0  # inside |...|, where a bar closes
@@ -56,7 +56,8 @@ class Reader:
         if "0" <= following[0] <= "9":
             return self.beside(token, following)
         if following == "_":
-            return self.based(token)
+            self.at += 1
+            return read_based(token, self.base())
         if following in ENDLESS:
             return self.repeating(token)
         if following in FRACTIONS and token.isdigit():
@@ -88,17 +89,14 @@ class Reader:
         self.at = at
         return read_number(digits)
 
-    def based(self, token: str) -> Node:
-        if not token.isdigit():
-            raise Unreadable(f"a base under {token}")
-        self.at += 1
+    def base(self) -> int:
+        """The base under a number, behind its `_`."""
         if self.tokens[self.at] == "{":
             name = "".join(each for each in self.raw() if each not in ("{", "}", "\\text", "\\mathrm", "\\mbox"))
         else:
             name = self.tokens[self.at]
             self.at += 1
-        base = int(name) if name.isdigit() and len(name) < 3 else _BASES.get(name.lower(), 0)
-        return read_based(token, base)
+        return int(name) if name.isdigit() and len(name) < 3 else _BASES.get(name.lower(), 0)
 
     def repeating(self, token: str) -> Node:
         self.at += 1

@@ -61,7 +61,7 @@ def name_of(node: Node) -> str | None:
         return node.text
     if isinstance(node, Product) and all(isinstance(each, Symbol) and each.name.isupper() for each in node.factors):
         return " ".join(each.name for each in node.factors if isinstance(each, Symbol))
-    if isinstance(node, Call) and node.name in ("f", "g", "h"):
+    if isinstance(node, Call) and len(node.name) == 1:
         return repr(node)
     if isinstance(node, Bracketed) and node.left == "(":
         names = [each.name for each in node.items if isinstance(each, Symbol)]
@@ -81,46 +81,57 @@ def gap(node: Relation) -> Node:
 
 def compare_equations(truth: Relation, answer: Relation) -> Reason:
     """By their gaps: is one a constant multiple of the other, and neither nothing? Raises TooLarge."""
-    ratio = ratio_sign(gap(truth), gap(answer))
-    return ratio if isinstance(ratio, Reason) else Reason.CORRECT
+    left, right = gap(truth), gap(answer)
+    try:
+        return exact_ratio(left, right)
+    except NotRational:
+        ratio = numeric_ratio(left, right)
+        return ratio if isinstance(ratio, Reason) else Reason.CORRECT
 
 
 def compare_inequalities(truth: Relation, answer: Relation) -> Reason:
-    ratio = ratio_sign(gap(truth), gap(answer))
+    left, right = gap(truth), gap(answer)
+    try:
+        found = exact_ratio(left, right)
+        if found is not Reason.CORRECT:
+            return found
+    except NotRational:
+        pass
+    ratio = numeric_ratio(left, right)
     if isinstance(ratio, Reason):
         return ratio
     sign = answer.signs[0] if ratio > 0 else TURNED.get(answer.signs[0], answer.signs[0])
     return Reason.CORRECT if sign == truth.signs[0] else Reason.WRONG_VALUE
 
 
-def ratio_sign(left: Node, right: Node) -> int | Reason:
-    """The sign of left / right when that is a constant other than 0; else WRONG_VALUE or UNDECIDED."""
+def exact_ratio(left: Node, right: Node) -> Reason:
+    """Is left / right a constant other than 0? Exactly, at random points modulo a prime. Raises NotRational, TooLarge."""
     random = stream(0, "verify.math.relations", repr(left), repr(right))
-    try:
-        sizes = difference(size(left), size(right))
-        prime = prime_above(2 * (sizes.upper + sizes.lower))
-        first: tuple[int, int] | None = None
-        met = 0
-        for point in points(random, prime):
-            try:
-                one, other = evaluate(left, point, prime), evaluate(right, point, prime)
-            except ZeroDivisionError:
-                continue
-            if one == 0 or other == 0:
-                return Reason.WRONG_VALUE
-            if first is None:
-                first = one, other
-            elif one * first[1] % prime != other * first[0] % prime:
-                return Reason.WRONG_VALUE
-            met += 1
-        if met < POINTS_NEEDED:
-            return Reason.UNDECIDED
-    except NotRational:
-        pass
-    return _numeric_ratio(left, right)
+    sizes = difference(size(left, 0.0), size(right, 0.0))
+    prime = prime_above(2 * (sizes.upper + sizes.lower))
+    first: tuple[int, int] | None = None
+    met = 0
+    for point in points(random, prime):
+        try:
+            one, other = evaluate(left, point, prime), evaluate(right, point, prime)
+        except ZeroDivisionError:
+            continue
+        if one == 0 or other == 0:
+            return Reason.WRONG_VALUE
+        if first is None:
+            first = one, other
+        elif one * first[1] % prime != other * first[0] % prime:
+            return Reason.WRONG_VALUE
+        met += 1
+        if met == POINTS_NEEDED:
+            names: set[str] = set()
+            collect_symbols(left, names)
+            return Reason.CORRECT if names else Reason.WRONG_VALUE  # 1 = 2 is an equation about nothing
+    return Reason.UNDECIDED
 
 
-def _numeric_ratio(left: Node, right: Node) -> int | Reason:
+def numeric_ratio(left: Node, right: Node) -> int | Reason:
+    """The sign of left / right when that is a constant other than 0, by evaluation; else WRONG_VALUE or UNDECIDED."""
     names: set[str] = set()
     collect_symbols(left, names)
     collect_symbols(right, names)

@@ -1,6 +1,6 @@
 """Do two expressions have the same value, for all values of their symbols? Exact first, then evidence.
 
-1. Both rational by their operations: compared exactly.
+1. Both rational by their operations: compared exactly. Both built alike: equal.
 2. Both rational functions (of symbols, pi and e): exact evaluation modulo a large prime at random points (modular.py).
 3. Constants with roots: evaluated to as many bits as prove whether they differ (size.py), with room to spare.
 4. Other constants: evaluated at two precisions, both far above what the sizes inside them need; equal when the difference
@@ -13,7 +13,7 @@ Points are drawn from a generator seeded by the two expressions: the same questi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Sequence, Set
 from random import Random
 
 from assay.core.rng import stream
@@ -22,10 +22,24 @@ from assay.verify.math.evaluate import Evaluator, Undefined, Value, precision
 from assay.verify.math.modular import NotRational, are_equal
 from assay.verify.math.number import exact
 from assay.verify.math.size import difference, size
-from assay.verify.math.tree import Call, Constant, Negative, Node, Number, Power, Series, Symbol, TooLarge, children
+from assay.verify.math.tree import (
+    Call,
+    Constant,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Series,
+    Symbol,
+    TooLarge,
+    are_alike,
+    children,
+)
 
 POINTS_NEEDED = 5
-POINTS_TRIED = 32
+POINTS_ENOUGH = 14  # two rounds of the kinds of point
+POINTS_TRIED = 40
+INTEGERS = 6  # the kind of point whose values are integers
 MOST_BITS = 60_000  # of precision
 ROOM = 64  # bits between what decides and what is computed
 
@@ -39,6 +53,8 @@ def compare_scalars(left: Node, right: Node) -> Reason:
     signs = infinite(left), infinite(right)
     if signs[0] or signs[1]:
         return Reason.CORRECT if signs[0] == signs[1] else Reason.WRONG_VALUE
+    if are_alike(left, right):
+        return Reason.CORRECT
     random = stream(0, "verify.math", *sorted((repr(left), repr(right))))
     try:
         return Reason.CORRECT if are_equal(left, right, random) else Reason.WRONG_VALUE
@@ -144,13 +160,13 @@ def compare_functions(left: Node, right: Node, names: list[str], random: Random)
             if values[0] is None and values[1] is None:
                 continue
             if values[0] is None or values[1] is None:
-                mismatched = True
+                mismatched = mismatched or number % 8 != INTEGERS  # which may be where a fraction is 0 over 0
                 continue
             scale = max(abs(values[0]), abs(values[1]), mp.mpf(1))
             if abs(values[0] - values[1]) > scale * mp.ldexp(1, -(bits // 2)):
                 return Reason.WRONG_VALUE
             agreed += 1
-            if agreed == POINTS_NEEDED + 4:
+            if agreed == POINTS_ENOUGH:
                 break
     return Reason.CORRECT if agreed >= POINTS_NEEDED and not mismatched else Reason.UNDECIDED
 
@@ -162,22 +178,27 @@ def _at(evaluator: Evaluator, node: Node) -> Value | None:
         return None
 
 
-def real_point(mp: Value, random: Random, number: int, names: Iterable[str], whole: Set[str]) -> dict[str, Value]:
-    return {name: _value(mp, random, number, name in whole) for name in names}
+def real_point(mp: Value, random: Random, number: int, names: Sequence[str], whole: Set[str]) -> dict[str, Value]:
+    """Values for the symbols. In turn: near 0, larger, negative, of alternating signs, integers, of any sign."""
+    return {name: _value(mp, random, number % 8, index, name in whole) for index, name in enumerate(names)}
 
 
-def _value(mp: Value, random: Random, number: int, is_whole: bool) -> Value:
-    """A value for a symbol: near 0, larger, negative, either sign, in turn."""
+def _value(mp: Value, random: Random, kind: int, index: int, is_whole: bool) -> Value:
     if is_whole:
         return mp.mpf(random.randint(2, 12))
     fraction = mp.mpf(random.randint(1, (1 << 30) - 1)) / (1 << 30)
-    kind = number % 4
     if kind == 0:
         return fraction
     if kind == 1:
         return 1 + 6 * fraction
     if kind == 2:
         return -3 * fraction
+    if kind in (3, 4):
+        return 3 * fraction * (1 if index % 2 == kind % 2 else -1)
+    if kind == 5:
+        return 3 * fraction * (-1 if index == 0 else 1)
+    if kind == INTEGERS:
+        return mp.mpf(random.choice((-3, -2, -1, 1, 2, 3, 4, 5)))
     return 4 * fraction - 2
 
 

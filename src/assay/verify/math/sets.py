@@ -14,16 +14,21 @@ from assay.verify.math.scalar import collect_symbols, compare_scalars, infinite,
 from assay.verify.math.tree import (
     Bracketed,
     Builder,
+    Call,
     Combined,
     Constant,
     Listing,
     Negative,
     Node,
+    Number,
     Relation,
+    Sum,
     Symbol,
 )
 from assay.verify.math.variants import variants
 
+TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+ZERO = Number(0, "0")
 INFINITY = Constant("inf")
 MINUS_INFINITY = Negative(INFINITY)
 MOST_PIECES = 200
@@ -63,6 +68,8 @@ def _pieces(node: Node) -> Pieces:
             return [point(each) for item in node.items for each in variants(item)]
         if len(node.items) == 2 and node.left in ("(", "["):
             piece = Piece(node.items[0], node.left == "[", node.items[1], node.right == "]")
+            if (infinite(piece.low) and piece.low_closed) or (infinite(piece.high) and piece.high_closed):
+                raise NoSet("infinity in a set of real numbers")
             if infinite(piece.low) > 0 or infinite(piece.high) < 0 or is_empty(piece):
                 raise NoSet("an interval that ends before it begins")
             return [piece]
@@ -132,7 +139,7 @@ def _related(node: Relation) -> Pieces:
     """`a < x <= b`, `x >= a`, `x != a`, `x = a`, `x \\in S`: about one symbol that stands alone and nowhere else."""
     name = variable_of(node)
     if name is None:
-        raise NoSet("not about one symbol")
+        return pieces(unbarred(node))
     rest: set[str] = set()
     for side in node.sides:
         if not isinstance(side, Symbol) or side.name != name:
@@ -157,6 +164,35 @@ def _related(node: Relation) -> Pieces:
         half = Piece(MINUS_INFINITY, False, other, closed) if is_upper else Piece(other, closed, INFINITY, False)
         found = intersection(found, [half])
     return found
+
+
+def unbarred(node: Relation) -> Node:
+    """`|x| < a` and `|x - b| >= a` as two inequalities. Raises NoSet for anything else."""
+    if len(node.signs) != 1 or node.signs[0] not in ("<", ">", "<=", ">="):
+        raise NoSet("not about one symbol")
+    left, right = node.sides
+    sign = node.signs[0]
+    if isinstance(right, Call) and right.name == "abs":
+        left, right, sign = right, left, TURNED[sign]
+    if not isinstance(left, Call) or left.name != "abs":
+        raise NoSet("not about one symbol")
+    inside = left.args[0]
+    shift: Node | None = None
+    if isinstance(inside, Sum) and isinstance(inside.terms[0], Symbol):
+        shift = Sum(inside.terms[1:])
+        inside = inside.terms[0]
+    used: set[str] = set()
+    collect_symbols(right if shift is None else Sum((right, shift)), used)
+    if not isinstance(inside, Symbol) or used:
+        raise NoSet("an absolute value of more than a symbol and a number")
+    ranked = order(right, ZERO)
+    if ranked != 1:
+        raise NoSet("an absolute value against what is not positive")
+    ends: list[Node] = [Negative(right), right]
+    if shift is not None:
+        ends = [Sum((end, Negative(shift))) for end in ends]
+    below, above = Relation((inside, ends[0]), (TURNED[sign],)), Relation((inside, ends[1]), (sign,))
+    return Listing((below, above), "and" if sign[0] == "<" else "or")
 
 
 def intersection(left: Pieces, right: Pieces) -> Pieces:

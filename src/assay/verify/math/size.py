@@ -55,12 +55,11 @@ class Size(NamedTuple):
 
 _NO_ROOTS: frozenset[tuple[Node, int]] = frozenset()
 _ONE = Size(0.0, 0.0, True, _NO_ROOTS)
-_OTHER = Size(2.0, 0.0, False, _NO_ROOTS)
 
 
-def size(node: Node) -> Size:
-    """Raises TooLarge beyond LARGEST bits."""
-    found = _size(node)
+def size(node: Node, of_constant: float = 2.0) -> Size:
+    """Raises TooLarge beyond LARGEST bits. `of_constant`: what pi and e count (0 where they stand for symbols)."""
+    found = _size(node, of_constant)
     if found.upper > LARGEST or found.lower > LARGEST:
         raise TooLarge(f"values of more than {LARGEST:g} bits")
     return found
@@ -70,36 +69,40 @@ def difference(left: Size, right: Size) -> Size:
     return _add(left, right)
 
 
-def _size(node: Node) -> Size:
+def _size(node: Node, of_constant: float) -> Size:
     if isinstance(node, Number):
         value = node.value
         return Size(_bits(value.numerator), _bits(value.denominator), True, _NO_ROOTS)
     if isinstance(node, Symbol):
         return _ONE
     if isinstance(node, Constant):
-        return Size(0.0, 0.0, True, frozenset({(node, 2)})) if node.name == "i" else _OTHER
+        return (
+            Size(0.0, 0.0, True, frozenset({(node, 2)}))
+            if node.name == "i"
+            else Size(of_constant, 0.0, False, _NO_ROOTS)
+        )
     if isinstance(node, Sum):
-        total = size(node.terms[0])
+        total = size(node.terms[0], of_constant)
         for term in node.terms[1:]:
-            total = _add(total, size(term))
+            total = _add(total, size(term, of_constant))
         return total
     if isinstance(node, Product):
         total = _ONE
         for factor in node.factors:
-            total = _multiply(total, size(factor))
+            total = _multiply(total, size(factor, of_constant))
         return total
     if isinstance(node, Negative):
-        return size(node.of)
+        return size(node.of, of_constant)
     if isinstance(node, Quotient):
-        top, bottom = size(node.top), size(node.bottom)
+        top, bottom = size(node.top, of_constant), size(node.bottom, of_constant)
         return _multiply(top, Size(bottom.lower, bottom.upper, bottom.is_algebraic, bottom.roots))
     if isinstance(node, Root):
-        return _root(size(node.of), node.of, node.degree)
+        return _root(size(node.of, of_constant), node.of, node.degree)
     if isinstance(node, Power):
-        return _power(node)
+        return _power(node, of_constant)
     if isinstance(node, Call) and node.name == "abs":
-        return size(node.args[0])
-    return _other(node)
+        return size(node.args[0], of_constant)
+    return _other(node, of_constant)
 
 
 def _bits(value: int) -> float:
@@ -129,11 +132,11 @@ def _root(of: Size, node: Node, index: int) -> Size:
     return Size(of.upper, ((index - 1) * of.upper + of.lower) / index, of.is_algebraic, roots)
 
 
-def _power(node: Power) -> Size:
-    base = size(node.base)
+def _power(node: Power, of_constant: float) -> Size:
+    base = size(node.base, of_constant)
     exponent = exact(node.exponent)
     if exponent is None:
-        inner = size(node.exponent)
+        inner = size(node.exponent, of_constant)
         if inner.upper > 15:
             raise TooLarge("an exponent that is too large")
         reach = (base.upper + base.lower + 2.0) * 2.0**inner.upper
@@ -152,12 +155,12 @@ def _power(node: Power) -> Size:
     return found
 
 
-def _other(node: Node) -> Size:
+def _other(node: Node, of_constant: float) -> Size:
     """No bound but an estimate: everything below adds up."""
     reach = 4.0
     if isinstance(node, Call) and node.name in ("factorial", "perm", "binom"):
         for each in node.args:
-            inner = size(each)
+            inner = size(each, of_constant)
             if inner.upper > 14:
                 raise TooLarge("a factorial that is too large")
             reach += inner.upper * 2.0**inner.upper
@@ -165,11 +168,11 @@ def _other(node: Node) -> Size:
     if isinstance(node, Series):
         low, high = exact(node.low), exact(node.high)
         count = 64.0 if low is None or high is None else float(max(1, high - low))
-        inner = size(node.body)
+        inner = size(node.body, of_constant)
         reach += (inner.upper + inner.lower + 32.0) * (count if node.kind == "product" else 1.0)
         return Size(reach, reach, False, _NO_ROOTS)
     for each in children(node):
-        inner = size(each)
+        inner = size(each, of_constant)
         reach += inner.upper + inner.lower
         if isinstance(node, Call) and node.name in ("sinh", "cosh", "tanh", "coth", "sech", "csch"):
             if inner.upper > 14:

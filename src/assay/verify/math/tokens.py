@@ -1,6 +1,6 @@
 r"""Text to tokens: LaTeX and plain text alike, the dress taken off, the limits on length and depth checked first.
 
-A token is a string: a command (`\frac`), a number (`12`, `.5`, `1,234`), a run of letters, or one sign. White space and
+A token is a string: a command (`\frac`), a number (`12`, `.5`, `1,234`, `3e8`), a run of letters, or one sign. White space and
 LaTeX's spacing are dropped: they never mean anything but that two numbers are apart. Signs outside ASCII are let in by
 name only (`π`, `√`, `≤`, `½`, ...): a digit of another alphabet is none of ours.
 """
@@ -18,11 +18,12 @@ DEEPEST = 32  # brackets within brackets
 _TOKEN = re.compile(
     r"\\(?:[A-Za-z]+|.)"
     r"|(?<![0-9,.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])(?:\.[0-9]+)?"
+    r"|(?:[0-9]+(?:\.[0-9]+)?(?:[eE]|E[+-])[0-9]+|(?:[0-9]*\.[0-9]+|1)e[+-][0-9]+|[0-9]+e[+-]0[0-9]+)(?![0-9.]*[A-Za-z])"
     r"|[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+"
     r"|[^\W\d_]+'*|\*\*|<=|>=|!=|/=|==|:=|->|\.{2,}|\S",
     re.DOTALL,
 )
-_JOINED = re.compile(r"(?<=[0-9])\s*(?:\{,\}|,\s*\\!)\s*(?=[0-9]{3}(?![0-9]))")  # 1{,}000 and 1,\!000
+_JOINED = re.compile(r"(?<=[0-9])\s*(?:\{,\}|\{\\,\}|,\s*\\!)\s*(?=[0-9]{3}(?![0-9]))")  # 1{,}000 and 1,\!000
 
 _IGNORED = frozenset(
     [
@@ -31,12 +32,9 @@ _IGNORED = frozenset(
         r"\:",
         r"\!",
         r"\>",
-        r"\quad",
-        r"\qquad",
         r"\thinspace",
         r"\medspace",
         r"\thickspace",
-        r"\enspace",
         r"\negthinspace",
         r"~",
         r"\left",
@@ -89,10 +87,11 @@ _GREEK = {
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 _RUN = re.compile("[" + "".join(_RAISED) + "]+|[" + "".join(_LOWERED) + "]+")
+_ROOT = re.compile(r"√\s*([0-9]+|[A-Za-z])")
 _WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
-def tokenize(text: str, locale: str = "en", is_list: bool = False) -> list[str]:
+def tokenize(text: str, locale: str = "en", is_list: bool = False, is_plain: bool = False) -> list[str]:
     """The tokens of a field. Raises Unreadable or TooLarge.
 
     `1,234` is one number; in brackets, or where a list is expected (`is_list`), it is two, unless a group starts with 0.
@@ -104,9 +103,15 @@ def tokenize(text: str, locale: str = "en", is_list: bool = False) -> list[str]:
         text = _in_ascii(text)
     if locale != "en":
         text = _in_english(text)
-    elif "{,}" in text or "\\!" in text:
+    elif "{,}" in text or "\\!" in text or "{\\,}" in text:
         text = _JOINED.sub("", text)
+    if is_plain:
+        text = _EXPONENT.sub(lambda found: found.group().replace("e", "E"), text)
+    if "\\" in text:
+        text = _NOTHING.sub(_tidied, text)
     tokens = [each for each in _TOKEN.findall(text) if each not in _IGNORED]
+    if "quad" in text or "\\enspace" in text:
+        tokens = _closed_up(tokens)
     if not tokens:
         raise Unreadable("nothing to read")
     if len(tokens) > MOST_TOKENS:
@@ -114,6 +119,41 @@ def tokenize(text: str, locale: str = "en", is_list: bool = False) -> list[str]:
     if len(tokens) > DEEPEST:
         _check_depth(tokens)
     return _separated(tokens, is_list) if "," in text and any("," in each[1:] for each in tokens) else tokens
+
+
+def _tidied(found: re.Match[str]) -> str:
+    """What LaTeX says in more than one way: brackets by name, an invisible bracket, space between rows."""
+    return _SPELLED.get(found.group(1) or found.group(2) or "", "")
+
+
+_EXPONENT = re.compile(r"(?<![A-Za-z0-9.])[0-9]+e[+-][0-9]+(?![0-9.]*[A-Za-z])")
+_NOTHING = re.compile(
+    r"\\(lbrace|rbrace|lbrack|rbrack|lparen|rparen|textdollar)(?![A-Za-z])"
+    r"|\\(?:left|right)\s*\.|(?<=\\\\)\s*\[[0-9. ]*[a-z]{2}\]|\\(?:text|mathrm|mbox)\s*\{\s*\\(\$)\s*\}"
+)
+_SPELLED = {
+    "lbrace": "\\{",
+    "rbrace": "\\}",
+    "lbrack": "[",
+    "rbrack": "]",
+    "lparen": "(",
+    "rparen": ")",
+    "textdollar": "\\$",
+    "$": "\\$",
+}
+
+
+def _closed_up(tokens: list[str]) -> list[str]:
+    """Without wide spaces; between two numbers they mean that these are two."""
+    found: list[str] = []
+    for index, each in enumerate(tokens):
+        if each in ("\\quad", "\\qquad", "\\enspace"):
+            after = tokens[index + 1] if index + 1 < len(tokens) else ""
+            if found and found[-1][-1].isdigit() and after[:1].isdigit():
+                raise Unreadable("two numbers set apart")
+            continue
+        found.append(each)
+    return found
 
 
 def _separated(tokens: list[str], is_list: bool) -> list[str]:
@@ -140,12 +180,14 @@ def _in_english(text: str) -> str:
         whole, part = found.group(1).replace(".", ""), found.group(2)
         return f"{whole}.{part}" if part else whole
 
+    text = _GROUPED.sub("", text)
     for found in _POINT.finditer(text):
         if not _THOUSANDS.fullmatch(found.group()):
             raise Unreadable(f"{found.group()}, which has a point where this locale has a comma")
     return _COMMA.sub(spell, text)
 
 
+_GROUPED = re.compile(r"(?<=[0-9])(?:\\[, ]|\s|~)(?=[0-9]{3}(?![0-9]))")
 _POINT = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
 _COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:(?:,|\{,\})([0-9]+))?(?![0-9])")
@@ -156,6 +198,7 @@ def undressed(text: str) -> str:
     text = text.strip()
     while True:
         before = text
+        text = text.removesuffix("\\text{.}").rstrip()
         if text.endswith(".") and not text.endswith("..") and not text.endswith("\\right."):
             text = text[:-1].rstrip()
         for left, right in _WRAPS:
@@ -181,7 +224,7 @@ def _in_ascii(text: str) -> str:
         return "_{" + "".join(_LOWERED[sign] for sign in run) + "}"
 
     signs = []
-    for sign in _RUN.sub(spell, text):
+    for sign in _RUN.sub(spell, _ROOT.sub(r"\\sqrt{\1}", text)):
         if sign.isascii():
             signs.append(sign)
         elif sign in _OTHER:

@@ -6,7 +6,7 @@ Nodes are tuples for speed, so two of them must never be compared with `==` (a t
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Unreadable(Exception):
@@ -167,3 +167,14 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Builder):
         return (node.element, *node.conditions)
     return ()
+
+
+def are_alike(left: Any, right: Any) -> bool:
+    """Built alike, of nodes of the same kinds. Numbers by value: how they were written does not count."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, Number):
+        return bool(left.value == right.value)
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(are_alike, left, right))
+    return bool(left == right)

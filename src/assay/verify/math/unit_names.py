@@ -73,9 +73,6 @@ celsius celsius 1: celsius
 fahrenheit fahrenheit 1: fahrenheit
 percent percent 1: percent
 percentage_point percentage_point 1:
-dozen dozen 1: dozen dozens
-mph speed 1397/3125: mph
-kph speed 5/18: kph kmh
 knot speed 463/900: knot knots
 unit unit 1: unit units
 """
@@ -333,9 +330,8 @@ def _fill() -> None:
                     NAMES[prefix + name] = full
             for each in signs:
                 NAMES[sign + each] = full
-    for name, canonical in (("sec", "second"), ("cc", "centimeter^3"), ("sq", ""), ("ksi", "")):
-        if canonical:
-            NAMES[name] = canonical
+    NAMES["cc"] = "centimeter^3"
+    NAMES["mph"], NAMES["kph"] = "mile/hour", "kilometer/hour"
     for mistaken in ("b", "B", "cl", "dl", "kb", "cb", "mb", "db", "nb", "mB", "cB", "dB", "nB", "Gb"):
         NAMES.pop(mistaken, None)
 

@@ -43,8 +43,11 @@ def split(node: Node, letters: frozenset[str] = frozenset()) -> Quantity:
 def _strip(node: Node, found: dict[str, int], letters: frozenset[str], sign: int) -> Node | None:
     """The node without its unit factors, which go into `found`; None when nothing is left."""
     if isinstance(node, Unit):
-        name, _, power = node.name.partition("^")
-        found[name] = found.get(name, 0) + sign * int(power or 1)
+        above, _, below = node.name.partition("/")
+        for each, times in ((above, sign), (below, -sign)):
+            name, _, power = each.partition("^")
+            if name:
+                found[name] = found.get(name, 0) + times * int(power or 1)
         return None
     if isinstance(node, Word):
         name = f"word:{_singular(node.text.lower())}"

@@ -23,6 +23,7 @@ from assay.verify.math.render import render
 from assay.verify.math.tree import Node, TooLarge, Unreadable, Word
 
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")
+_TWO_READINGS = re.compile(r"[0-9],[0-9]|[0-9]e[+-][0-9]")
 SHOWN = 500  # characters of an answer that a verdict repeats
 
 
@@ -93,8 +94,12 @@ def judge_text(truth: MathTruth, text: str) -> Finding:
     worst, nearest = Reason.WRONG_VALUE, truth.accepted[0]
     for each in truth.accepted:
         reason = _compare(each.tree, tree, truth.policy)
-        if reason is Reason.WRONG_VALUE and "," in text:
-            reason = _compare_separated(each.tree, text, truth.policy)
+        if (
+            reason is Reason.WRONG_VALUE
+            and _TWO_READINGS.search(text)
+            and _reads_otherwise(each.tree, text, truth.policy)
+        ):
+            reason = Reason.CORRECT
         if reason is Reason.CORRECT:
             return Finding(Outcome.PASS, reason, answer, {"read": render(tree), "truth": each.shown})
         if reason is not Reason.WRONG_VALUE:
@@ -113,13 +118,13 @@ def _compare(truth: Node, answer: Node, policy: Policy) -> Reason:
         return Reason.LIMIT
 
 
-def _compare_separated(truth: Node, text: str, policy: Policy) -> Reason:
-    """`100,200,300` reads as one number; where the truth is a list, it may be one too."""
+def _reads_otherwise(truth: Node, text: str, policy: Policy) -> bool:
+    """`100,200,300` reads as one number, and `5e-1` as 5e minus 1: each has a second reading, which may be the truth's."""
     try:
-        tree = parse(text, policy.locale, is_list=True)
+        tree = parse(text, policy.locale, is_list="," in text, is_plain=True)
     except (Unreadable, TooLarge):
-        return Reason.WRONG_VALUE
-    return _compare(truth, tree, policy)
+        return False
+    return _compare(truth, tree, policy) is Reason.CORRECT
 
 
 def plain_integer(text: str) -> str:

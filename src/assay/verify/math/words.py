@@ -127,11 +127,11 @@ def as_word(tokens: list[str]) -> Node | None:
     if first in TEXTS or first in ROMANS:
         if len(tokens) > 3 and tokens[1] == "{" and _closes_at_end(tokens):
             return text_node(tokens[2:-1], is_roman=first in ROMANS)
-        return None
+        return _dated([each for each in tokens if each not in TEXTS and each not in "{}"])
     if not first[0].isalpha():
         return None
     if not all(each[0].isalpha() or each in ("-", "'") for each in tokens):
-        return None
+        return _dated(tokens)
     if any(each in FUNCTIONS or each in JOINERS for each in tokens):
         return None
     text = spaced(tokens)
@@ -145,6 +145,14 @@ def as_word(tokens: list[str]) -> Node | None:
         Word(text)
         if is_word and (len(tokens) == 1 or all(len(each) > 1 or each in "aIA-" for each in tokens))
         else None
+    )
+
+
+def _dated(tokens: list[str]) -> Node | None:
+    """A name and a number: `June 20`, `Room 5`."""
+    name = tokens[0] if len(tokens) == 2 and tokens[1].isdigit() else ""
+    return (
+        Word(f"{name} {tokens[1]}") if len(name) > LONGEST_PRODUCT - 1 and name.istitle() and name.isalpha() else None
     )
 
 
