@@ -22,12 +22,14 @@ BOX = "Give the answer in \\boxed{}."
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One way to ask a problem. `operands` name the problem, in whatever order; `truth` is the math verifier's."""
+    """One way to ask a problem. `operands` name the problem, in whatever order; `work` is the one line of calculation
+    that a shot shows; `truth` is the math verifier's."""
 
     family: str
     name: str  # of these operands in this order, for ids
     operands: tuple[str, ...]
     text: str
+    work: str
     truth: Json
 
     @property
@@ -76,7 +78,8 @@ def _in_turn(forms: Sequence[Question], rank: int) -> Question:
 
 
 def _turns(shot: Question) -> tuple[Message, Message]:
-    return Message("user", f"{shot.text} {BOX}"), Message("assistant", f"\\boxed{{{shot.answer}}}")
+    """The answer stands in plain text first, then in the box: computed inside the box, it is hardly ever right."""
+    return Message("user", f"{shot.text} {BOX}"), Message("assistant", f"{shot.work}\n\\boxed{{{shot.answer}}}")
 
 
 def _task(name: str, question: Question, before: tuple[Message, ...]) -> Task:

@@ -19,7 +19,7 @@ class TimesTablesOptions(Section):
 
 
 def times(a: int, b: int) -> Question:
-    return Question("times", f"{a}x{b}", (str(a), str(b)), f"What is {a} * {b}?", str(a * b))
+    return Question("times", f"{a}x{b}", (str(a), str(b)), f"What is {a} * {b}?", f"{a} * {b} = {a * b}", str(a * b))
 
 
 def make(options: TimesTablesOptions, split: Split, seed: int) -> ListedTasks:

@@ -42,12 +42,12 @@ def clock(minutes: int) -> str:
 
 def shelves(a: int, b: int) -> Question:
     text = f"A warehouse has {a} shelves with {b} boxes each. How many boxes are there?"
-    return Question("shelves", f"{a}x{b}", (str(a), str(b)), text, str(a * b))
+    return Question("shelves", f"{a}x{b}", (str(a), str(b)), text, f"{a} * {b} = {a * b}", str(a * b))
 
 
 def trips(a: int, b: int) -> Question:
     text = f"A van carries {a} packages a trip. How many trips does it take to carry {a * b} packages?"
-    return Question("trips", f"{a}x{b}", (str(a), str(b)), text, str(b))
+    return Question("trips", f"{a}x{b}", (str(a), str(b)), text, f"{a * b} / {a} = {b}", str(b))
 
 
 def tax(cents: int, percent: int) -> Question:
@@ -56,13 +56,15 @@ def tax(cents: int, percent: int) -> Question:
     total = cents + cents * percent // 100
     plain = str(cents // 100) if cents % 100 == 0 else money(cents)
     truth = {"answer": money(total), "tolerance": CENT}
-    return Question("tax", f"{money(cents)}+{percent}%", (plain, str(percent)), text, truth)
+    work = f"{money(cents)} + {money(total - cents)} = {money(total)}"
+    return Question("tax", f"{money(cents)}+{percent}%", (plain, str(percent)), text, work, truth)
 
 
 def cutoff(now: int, end: int) -> Question:
     """Both in minutes after midnight."""
     text = f"It is {clock(now)}. The cutoff for today's orders is {clock(end)}. How many minutes are left?"
-    return Question("cutoff", f"{clock(now)}-{clock(end)}", (clock(now), clock(end)), text, str(end - now))
+    work = f"{clock(end)} - {clock(now)} = {end - now} minutes"
+    return Question("cutoff", f"{clock(now)}-{clock(end)}", (clock(now), clock(end)), text, work, str(end - now))
 
 
 def tax_problems(level: int) -> Iterator[Question]:
