@@ -113,10 +113,10 @@ ORDINARY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 
 
 def can_run(python: str) -> bool:
-    """Whether `nobody` can import Assay with it."""
+    """Whether `nobody` can import Assay with it, and start it again."""
     if shutil.which("setpriv") is None:
         return False
-    source = (
-        f"import sys; sys.path.insert(0, {str(SRC)!r}); import assay.verify.base; assert sys.version_info >= (3, 11)"
-    )
+    source = f"import os, subprocess, sys; sys.path.insert(0, {str(SRC)!r}); import assay.verify.base"
+    source += "; assert sys.version_info >= (3, 11)"
+    source += "; subprocess.run([os.path.realpath(sys._base_executable), '-c', 'pass'], check=True)"
     return subprocess.run([*ORDINARY, python, "-B", "-c", source], capture_output=True, cwd="/").returncode == 0
