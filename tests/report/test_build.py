@@ -13,6 +13,7 @@ import pytest
 from assay.core.errors import RunFolderError, UsageError
 from assay.report.build import build_comparison, build_report
 from assay.report.gather import gather
+from assay.report.results import brief
 
 HOSTILE = (
     "</script><script>window.hacked = 1</script>",
@@ -53,6 +54,17 @@ def test_a_finished_run(make_run) -> None:
     rollouts = data(read(path))["rollouts"]
     assert len(rollouts["rows"]) == 48
     assert len(rollouts["tasks"]) == 3  # prompts stand there once
+
+
+def test_a_models_folder_goes_by_its_own_name() -> None:
+    assert [
+        brief(name) for name in ("smollm2", "owner/name", "/home/me/models/mine/", "runs/a/checkpoints/step-2")
+    ] == [
+        "smollm2",
+        "owner/name",
+        "mine",
+        "step-2",
+    ]
 
 
 def test_no_gain_is_said(make_run) -> None:

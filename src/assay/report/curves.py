@@ -63,7 +63,6 @@ def curves(run: RunData) -> tuple[list[Chart], list[str]]:
             ],
             note="mean of the step; band: ± mean spread in groups, cut to 0–1",
             form="share",
-            ceiling=1.0,
         ),
         groups_chart(steps),
         line_chart(
@@ -137,7 +136,7 @@ def held_out_chart(evaluations: Sequence[Evaluation]) -> Chart | None:
         )
         for name in ordered
     ]
-    return line_chart("Held-out", series, note="pass@1 with its 95 % interval", form="share", ceiling=1.0)
+    return line_chart("Held-out", series, note="pass@1 with its 95 % interval", form="share")
 
 
 def held_out_overlay(runs: Sequence[RunData], looks: Mapping[str, str], names: Mapping[str, str]) -> Chart | None:
@@ -149,7 +148,7 @@ def held_out_overlay(runs: Sequence[RunData], looks: Mapping[str, str], names: M
             if figure is not None:
                 marks.append(Point(each.step, figure.value, *interval(each, "pass@1")))
         series.append(Series(names[str(run.path)], marks, looks[str(run.path)], marked=True))
-    return line_chart("Held-out pass@1", series, note="with 95 % intervals", form="share", ceiling=1.0)
+    return line_chart("Held-out pass@1", series, note="with 95 % intervals", form="share")
 
 
 def interval(evaluation: Evaluation, name: str) -> tuple[float | None, float | None]:

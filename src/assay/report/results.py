@@ -46,7 +46,7 @@ def what(run: RunData) -> str:
     rollout, learn = run.section("rollout"), run.section("learn")
     model = run.evaluations[0].model if run.evaluations else run.section("model").get("name")
     said = [
-        f"<b>{safe(model)}</b>",
+        f"<b>{safe(brief(str(model)))}</b>",
         f"on <b>{safe(run.section('tasks').get('source'))}</b>",
         f"{run.done} of {run.planned} steps" if run.done < run.planned else f"{run.planned} steps",
         f"{rollout.get('prompts_per_step')} prompts × {rollout.get('group_size')} completions",
@@ -56,6 +56,11 @@ def what(run: RunData) -> str:
         f"seed {run.seed}",
     ]
     return '<span class="dot"> · </span>'.join([" ".join(said[:2]), *said[2:]])
+
+
+def brief(model: str) -> str:
+    """A model folder by its own name; hub names (`owner/name`) as they are."""
+    return model.rstrip("/").rpartition("/")[2] if model.startswith("/") or model.count("/") > 1 else model
 
 
 def headline(run: RunData) -> str:
