@@ -36,7 +36,7 @@ from assay.verify.math.tree import (
 
 Value = Any  # an mpmath number: mpf or mpc
 LONGEST_SERIES = 1_000
-MOST_STEPS = 8_000
+MOST_STEPS = 40_000
 LARGEST_MAGNITUDE = 60_000  # bits of a number before its point
 
 
@@ -70,21 +70,35 @@ def precision(bits: int) -> Iterator[Any]:
         yield _context
 
 
+class Budget:
+    """What a comparison may cost, whatever it evaluates: about a microsecond a step, more at high precision."""
+
+    def __init__(self, steps: int = MOST_STEPS) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        """Raises TooLarge when nothing is left."""
+        self.left -= steps
+        if self.left < 0:
+            raise TooLarge("more steps than a comparison may take")
+
+
 class Evaluator:
     """At one point, at one precision. Used inside `precision`."""
 
-    def __init__(self, context: Any, point: Mapping[str, Value], is_complex: bool = False) -> None:
+    def __init__(
+        self, context: Any, point: Mapping[str, Value], is_complex: bool = False, budget: Budget | None = None
+    ) -> None:
         self.mp, self.point, self.is_complex = context, dict(point), is_complex
-        self.steps = 0
+        self.budget = budget or Budget()
+        self.call_cost = 1 + (context.prec >> 8) ** 2 // 8
 
     def value(self, node: Node) -> Value:
         """Raises Undefined or TooLarge."""
         reader = _READERS.get(type(node))
         if reader is None:
             raise Undefined(type(node).__name__)
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise TooLarge(f"more than {MOST_STEPS} steps")
+        self.budget.spend(self.call_cost if type(node) is Call else 1)
         return self.checked(reader(self, node))
 
     def checked(self, value: Value) -> Value:
@@ -171,6 +185,7 @@ class Evaluator:
         if not self.is_complex and base < 0:
             raise Undefined("a negative number to a power that is not an integer")
         self.check_reach(base, abs(exponent))
+        self.budget.spend(2 * self.call_cost)
         return self.mp.exp(exponent * self.mp.log(base))
 
     def check_reach(self, base: Value, times: Value) -> None:
@@ -261,8 +276,11 @@ class Evaluator:
     def gamma(self, value: Value) -> Value:
         if abs(value) > 5_000:
             raise TooLarge("a factorial that is too large")
-        if not isinstance(value, self.mp.mpc) and self.mp.isint(value) and value < 0:
-            raise Undefined("the factorial of a negative number")
+        if not isinstance(value, self.mp.mpc) and self.mp.isint(value):
+            if value < 0:
+                raise Undefined("the factorial of a negative number")
+        else:
+            self.budget.spend(100 * self.call_cost)
         return self.mp.factorial(value)
 
     def step(self, function: str, value: Value) -> Value:
@@ -280,6 +298,7 @@ class Evaluator:
     def binomial(self, top: Value, bottom: Value) -> Value:
         if abs(top) > 5_000 or abs(bottom) > 5_000:
             raise TooLarge("a binomial coefficient that is too large")
+        self.budget.spend(100 * self.call_cost)
         return self.mp.binomial(top, bottom)
 
     def modulo(self, value: Value, by: Value) -> Value:

@@ -201,7 +201,11 @@ class Parser(Blocks):
                 if is_divided and not is_unit(factor):
                     raise Unreadable("a/bc, which has two readings")
                 factors.append(factor)
-        return factors[0] if len(factors) == 1 else Product(tuple(factors))
+        if len(factors) == 1:
+            return factors[0]
+        if is_unit(factors[0]) and not all(map(is_unit, factors)):
+            raise Unreadable("a unit before its value")
+        return Product(tuple(factors))
 
     def factor(self) -> Node:
         """What follows an explicit sign of multiplication or division: it may carry a minus."""

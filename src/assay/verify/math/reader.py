@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from assay.verify.math.names import ENDLESS, FRACTIONS
@@ -78,7 +79,7 @@ class Reader:
                 return Number(int(token) + Fraction(int(following), int(bottom)), f"{token} {following}/{bottom}")
             raise Unreadable(f"{token} {following}/{bottom}, which has two readings")
         digits = token
-        while len(token) <= 3 and token != "0" and len(following.partition(".")[0]) == 3 and "," not in following:
+        while len(token) <= 3 and token != "0" and _THREE_DIGITS.fullmatch(following):
             digits += following
             at += 1
             if "." in following:
@@ -142,5 +143,6 @@ class Reader:
         return token[0]
 
 
+_THREE_DIGITS = re.compile(r"[0-9]{3}(?:\.[0-9]+)?")
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16}  # fmt: skip

@@ -18,7 +18,7 @@ from random import Random
 
 from assay.core.rng import stream
 from assay.core.types import Reason
-from assay.verify.math.evaluate import Evaluator, Undefined, Value, precision
+from assay.verify.math.evaluate import Budget, Evaluator, Undefined, Value, precision
 from assay.verify.math.modular import NotRational, are_equal
 from assay.verify.math.number import exact
 from assay.verify.math.size import difference, size
@@ -114,16 +114,17 @@ def compare_constants(left: Node, right: Node) -> Reason:
         if bits[-1] > MOST_BITS:
             raise TooLarge(f"a precision of more than {MOST_BITS} bits")
     is_complex = has_imaginary(left) or has_imaginary(right)
+    budget = Budget()
     for each in bits:
         zero_below = threshold or each - 48 - reach
         try:
-            gap = constant_gap(left, right, each, is_complex)
+            gap = constant_gap(left, right, each, is_complex, budget)
         except Undefined:
             if is_complex:
                 return Reason.UNDECIDED
             is_complex = True
             try:
-                gap = constant_gap(left, right, each, is_complex)
+                gap = constant_gap(left, right, each, is_complex, budget)
             except Undefined:
                 return Reason.UNDECIDED
         if gap > -zero_below:
@@ -131,10 +132,10 @@ def compare_constants(left: Node, right: Node) -> Reason:
     return Reason.CORRECT
 
 
-def constant_gap(left: Node, right: Node, bits: int, is_complex: bool) -> float:
+def constant_gap(left: Node, right: Node, bits: int, is_complex: bool, budget: Budget) -> float:
     """log2 of the distance between two constants."""
     with precision(bits) as mp:
-        evaluator = Evaluator(mp, {}, is_complex)
+        evaluator = Evaluator(mp, {}, is_complex, budget)
         gap = evaluator.value(left) - evaluator.value(right)
         return float("-inf") if gap == 0 else float(mp.mag(gap))
 
@@ -153,10 +154,11 @@ def compare_functions(left: Node, right: Node, names: list[str], random: Random)
     is_complex = has_imaginary(left) or has_imaginary(right)
     agreed = 0
     mismatched = False
+    budget = Budget()
     with precision(bits) as mp:
         for number in range(POINTS_TRIED):
             point = real_point(mp, random, number, names, whole)
-            values = [_at(Evaluator(mp, point, is_complex), each) for each in (left, right)]
+            values = [_at(Evaluator(mp, point, is_complex, budget), each) for each in (left, right)]
             if values[0] is None and values[1] is None:
                 continue
             if values[0] is None or values[1] is None:

@@ -204,12 +204,8 @@ def undressed(text: str) -> str:
         for left, right in _WRAPS:
             inside = text[len(left) : -len(right)]
             if text.startswith(left) and text.endswith(right) and len(text) > len(left) + len(right):
-                if (
-                    left in inside
-                    or right in inside
-                    or inside.endswith("\\")
-                    or ("$" in left and "\\$" not in inside and "$" in inside)
-                ):
+                bare = inside.replace("\\$", "")
+                if left in bare or right in bare or inside.endswith("\\") or ("$" in left and "$" in bare):
                     continue
                 text = inside.strip()
         if text == before:

@@ -330,6 +330,8 @@ def _fill() -> None:
                     NAMES[prefix + name] = full
             for each in signs:
                 NAMES[sign + each] = full
+    for shape in ("square", "cube"):  # `square cm`
+        NAMES.pop(shape)
     NAMES["cc"] = "centimeter^3"
     NAMES["mph"], NAMES["kph"] = "mile/hour", "kilometer/hour"
     for mistaken in ("b", "B", "cl", "dl", "kb", "cb", "mb", "db", "nb", "mB", "cB", "dB", "nB", "Gb"):
