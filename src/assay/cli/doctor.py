@@ -132,6 +132,8 @@ def extras() -> Section:
     lines = []
     for extra, use in EXTRAS.items():
         wanted = requirements(extra)
+        if not wanted:  # this installation is older than the extra
+            continue
         lacking = [each.package for each in wanted if not each.is_met]
         # of the trackers, the one that is used is enough
         is_there = len(lacking) < len(wanted) if extra == "trackers" else not lacking
@@ -179,6 +181,7 @@ EXTRAS = {
     "data": "parquet files and hub data sets",
     "gym": "reasoning-gym's tasks",
     "math": "Math-Verify, the second opinion on the math verifier",
+    "proofs": "Z3, for what formulas entail",
     "trackers": "TensorBoard, trackio, wandb or MLflow beside metrics.jsonl",
 }
 
