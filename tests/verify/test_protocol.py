@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -373,3 +374,17 @@ def test_a_reader_that_leaves_is_exit_141(checks: str) -> None:
     process.stderr.close()
     with open(os.devnull) as _, pytest.raises(BrokenPipeError):
         stdin.close()
+
+
+def test_ctrl_c_is_exit_130_without_a_traceback(checks: str) -> None:
+    process = command("--workers", "1")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line() + b"\n" + line(id="b", verifier=f"{checks}:odd", response="sleep") + b"\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["outcome"] == "pass"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert err.endswith(b"assay: stopped\n")
+    assert b"Traceback" not in err
