@@ -47,10 +47,11 @@ def test_tables_fit(arguments, columns):
 
 
 def test_show_sets_the_truth_apart():
-    result = run("show", "warehouse", "-n", 2)
+    arguments = ("show", "warehouse", "-n", 2, "--set", "options.families=['trips']")
+    result = run(*arguments)
     assert result.output.count("before every one of them") == 1
     assert result.output.count("truth") == 2
-    rows = [json.loads(line) for line in run("show", "warehouse", "-n", 2, "--json").stdout.splitlines()]
+    rows = [json.loads(line) for line in run(*arguments, "--json").stdout.splitlines()]
     assert len(rows) == 2
     for row in rows:
         assert f"truth     {row['truth']} " in result.output
@@ -90,7 +91,17 @@ def test_check_finds_and_exits_1(tmp_path):
 def test_check_with_a_second_source(tmp_path):
     train, test = write(tmp_path / "a.jsonl", ROW), write(tmp_path / "b.jsonl", TEST)
     assert run("check", train, "--held-out", test).exit_code == 0
-    assert run("check", train, "--held-out", train).exit_code == 2  # no held-out row there
+
+
+def test_a_file_with_one_side_only(tmp_path):
+    path = write(tmp_path / "test.jsonl", TEST)
+    assert "1 held out tasks" in run("show", path).output
+    report = json.loads(run("check", path, "--json").stdout)
+    assert [each["split"] for each in report["splits"]] == ["held_out"]
+    assert "1 held out tasks" in run("convert", path, tmp_path / "out.jsonl", columns=300).output
+    assert run("show", path, "--split", "train").exit_code == 2
+    write(tmp_path / "none.jsonl")
+    assert run("check", tmp_path / "none.jsonl").exit_code == 2
 
 
 def test_convert(tmp_path):

@@ -65,6 +65,15 @@ def test_the_held_out_tasks_of_another_generator():
     assert load(source="warehouse", held_out="times_tables").name == "warehouse"
 
 
+def test_a_held_out_file_beside_a_generator_with_options(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"prompt": "1 + 1?", "verifier": "math", "truth": "2"}\n')
+    assert load("held_out", source="warehouse", options={"level": 3}, held_out=str(path)).length == 1
+    keys = {"source": str(path), "columns": {"layout": "assay"}, "held_out": "times_tables"}
+    assert load("held_out", **keys).name == "times_tables"
+    assert load("train", **keys).length == 1
+
+
 def test_a_plug_in():
     """What an entry point brings is a `Generator` like ours."""
     task = Task("t", (Message("user", "?"),), "math", "1")

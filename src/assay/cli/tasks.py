@@ -24,8 +24,8 @@ from assay.core.records import dumps, to_json
 from assay.core.types import Json, Task
 from assay.tasks.check import CheckReport, SplitReport, check_sources
 from assay.tasks.layouts import LAYOUTS
-from assay.tasks.load import load_source
-from assay.tasks.source import SOURCES, Split
+from assay.tasks.load import load_sides, load_source
+from assay.tasks.source import SOURCES
 
 app = typer.Typer(help="List, show, check and convert task sources.", no_args_is_help=True)
 
@@ -88,20 +88,25 @@ def list_sources(as_json: AsJson = False) -> None:
 def show(
     source: Source,
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="tasks to show")] = 3,
-    split: Annotated[Side, typer.Option(help="which side")] = "train",
+    split: Annotated[Side | None, typer.Option(help="which side  [default: train, where there is one]")] = None,
     seed: Seed = 0,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Tasks as a policy sees them, the truth set apart."""
-    found = load_source(_config(source, None, overrides), split, seed)
+    config = _config(source, None, overrides)
+    found = load_sides(config, seed)[0] if split is None else load_source(config, split, seed)
     tasks = [found.task(index) for index in range(number if found.length is None else min(number, found.length))]
     if as_json:
         for task in tasks:
             typer.echo(dumps(to_json(task)))
         return
     console = Console()
-    size = f"{SIDES[split]} tasks without end" if found.length is None else f"{found.length} {SIDES[split]} tasks"
+    size = (
+        f"{SIDES[found.split]} tasks without end"
+        if found.length is None
+        else f"{found.length} {SIDES[found.split]} tasks"
+    )
     console.print(
         f"[bold]{escape(found.name)}[/]  {size}  [dim]fingerprint {found.fingerprint}[/]",
         highlight=False,
@@ -128,7 +133,7 @@ def check(
 ) -> None:
     """Read every truth, and report counts, duplicates, contradictions and overlap between the splits."""
     config = _config(source, held_out, overrides)
-    report = check_sources(load_source(config, "train", seed), load_source(config, "held_out", seed))
+    report = check_sources(*load_sides(config, seed))
     if as_json:
         typer.echo(dumps(to_json(report) | {"is_clean": report.is_clean, "sentence": report.sentence()}))
     else:
@@ -149,11 +154,11 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Write a source's tasks as a file, in our own layout or another framework's."""
-    from assay.tasks.convert import convert_source
+    from assay.tasks.convert import convert_sources
 
-    sides: tuple[Split, ...] = ("train", "held_out") if split == "both" else (split,)
     config = _config(source, None, overrides)
-    counts = convert_source(config, out, to, sides=sides, number=number, seed=seed)
+    found = load_sides(config, seed) if split == "both" else (load_source(config, split, seed),)
+    counts = convert_sources(found, out, to, number=number)
     if as_json:
         typer.echo(json.dumps({"out": str(out), "layout": to, "tasks": counts}))
         return

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from assay.core.config import TasksConfig
 from assay.core.errors import ConfigError, MissingExtra, UsageError
 from assay.core.records import dumps, write_jsonl, write_whole
 from assay.core.types import Json, Task
 from assay.tasks.files import TRUTH_IS_JSON
-from assay.tasks.load import load_source
-from assay.tasks.source import Split
+from assay.tasks.source import Split, TaskSource
 
 ENDLESS = 1000  # tasks written from a source without end when nobody says how many
 
@@ -71,18 +69,18 @@ WRITERS: Mapping[str, Callable[[Task, Split, int], dict[str, Json]]] = {
 }
 
 
-def convert_source(
-    config: TasksConfig, out: Path, layout: str, *, sides: Sequence[Split], number: int | None, seed: int
+def convert_sources(
+    sources: Sequence[TaskSource], out: Path, layout: str, *, number: int | None = None
 ) -> dict[str, int]:
-    """Write the tasks of these splits; returns how many of each. Raises UsageError for an ending that is no format."""
+    """Write the tasks of these sources, at most `number` of each; returns how many of each split. Raises UsageError for an ending that is no format."""
     if out.suffix not in (".jsonl", ".parquet"):
         raise UsageError(f"{out}: a name that ends in .jsonl or .parquet would be right")
     counts: dict[str, int] = {}
     rows = []
-    for side in sides:
-        for row in _rows(config, side, layout, number, seed):
+    for source in sources:
+        for row in _rows(source, layout, number):
             rows.append(row)
-            counts[side] = counts.get(side, 0) + 1
+            counts[source.split] = counts.get(source.split, 0) + 1
     if out.suffix == ".jsonl":
         write_jsonl(out, rows)
     else:
@@ -90,13 +88,10 @@ def convert_source(
     return counts
 
 
-def _rows(config: TasksConfig, side: Split, layout: str, number: int | None, seed: int) -> Iterator[dict[str, Json]]:
-    source = load_source(config, side, seed)
-    length = ENDLESS if source.length is None else source.length
-    if source.length is None and number is not None:
-        length = number
-    for index in range(min(length, number or length)):
-        yield WRITERS[layout](source.task(index), side, index)
+def _rows(source: TaskSource, layout: str, number: int | None) -> Iterator[dict[str, Json]]:
+    length = number or ENDLESS if source.length is None else min(source.length, number or source.length)
+    for index in range(length):
+        yield WRITERS[layout](source.task(index), source.split, index)
 
 
 def write_parquet(out: Path, rows: Sequence[Mapping[str, Json]]) -> None:

@@ -24,7 +24,7 @@ from assay.core.types import Message, Task
 from assay.tasks.layouts import ASK_FOR_BOX, LAYOUTS, Read, mapped, recognise
 from assay.tasks.listed import ListedTasks
 from assay.tasks.row import Line, Row
-from assay.tasks.source import Split, prompt_key, read_options
+from assay.tasks.source import NoTasks, Split, prompt_key, read_options
 from assay.tasks.split import split_of
 from assay.verify.base import find_verifier, read_case
 
@@ -80,7 +80,7 @@ def file_source(config: TasksConfig, split: Split, *, whole: bool) -> ListedTask
         places.append(line.place)
     if not tasks:
         wanted = "held-out" if split == "held_out" else "training"
-        raise TaskFileError(
+        raise NoTasks(
             f"{name} holds no {wanted} task ({total} rows in all): a `split` column, options.held_out_share, or a second "
             "source in tasks.held_out says which rows are which"
             if total

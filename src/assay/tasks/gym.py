@@ -17,7 +17,7 @@ from assay.core.errors import ConfigError, TaskFileError
 from assay.core.rng import derive
 from assay.core.types import Json, Message, Task
 from assay.tasks.listed import ListedTasks
-from assay.tasks.source import Split, read_options
+from assay.tasks.source import NoTasks, Split, read_options
 from assay.tasks.split import split_of
 from assay.verify.extract import FIELDS
 from assay.verify.gym import make_dataset
@@ -66,7 +66,7 @@ def gym_source(name: str, options: Mapping[str, Json], split: Split, seed: int) 
             )
         )
     if not tasks:
-        raise TaskFileError(f"gym:{name}: no {split} task among {chosen.size} entries; raise options.size")
+        raise NoTasks(f"gym:{name}: no {split} task among {chosen.size} entries; raise options.size")
     return ListedTasks(f"gym:{name}", split, tuple(tasks), tuple(questions))
 
 

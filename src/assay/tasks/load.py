@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from assay.core.config import TasksConfig
 from assay.core.errors import ConfigError
 from assay.core.rng import derive
 from assay.core.types import Task
-from assay.tasks.source import SOURCES, Split, TaskSource, read_options
+from assay.tasks.source import SOURCES, NoTasks, Split, TaskSource, read_options
 from assay.tasks.wrapped import First, Judged
 from assay.verify.base import find_verifier
 
+SPLITS: tuple[Split, Split] = ("train", "held_out")
 FILES = (".jsonl", ".json", ".parquet")
 TRIES = 20  # draws per task wanted from a source without end, before its duplicates are taken to be all there is
 
@@ -37,16 +39,30 @@ def load_source(config: TasksConfig, split: Split, seed: int) -> TaskSource:
         find_verifier(config.verifier)
     has_other = config.held_out is not None
     if split == "held_out" and config.held_out is not None:
-        same = config.held_out == config.source
-        config = config.model_copy(update={"source": config.held_out, "held_out": None})
-        if not same and config.source in SOURCES:
-            config = config.model_copy(update={"options": {}})
+        # options and column map are about files when both are files; a generator's say nothing of another source
+        both = config.held_out == config.source or (is_place(config.source) and is_place(config.held_out))
+        own: dict[str, Any] = {} if both else {"options": {}, "columns": {}}
+        config = config.model_copy(update={"source": config.held_out, "held_out": None, **own})
     found = _find(config, split, seed, whole=has_other)
     if config.verifier is not None:
         found = Judged(found, config.verifier)
     if split == "train" and config.limit is not None and found.length is None:
         found = First(found, config.limit)
     return found
+
+
+def load_sides(config: TasksConfig, seed: int) -> tuple[TaskSource, ...]:
+    """Both splits, or the one that the source has. Raises as `load_source` does, NoTasks when it has neither."""
+    found: list[TaskSource] = []
+    missing: NoTasks | None = None
+    for split in SPLITS:
+        try:
+            found.append(load_source(config, split, seed))
+        except NoTasks as error:
+            missing = error
+    if missing is not None and not found:
+        raise missing
+    return tuple(found)
 
 
 def _find(config: TasksConfig, split: Split, seed: int, *, whole: bool) -> TaskSource:

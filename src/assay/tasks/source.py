@@ -11,13 +11,17 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
-from assay.core.errors import UsageError
+from assay.core.errors import TaskFileError, UsageError
 from assay.core.layers import Layered, leaves, validate
 from assay.core.registry import Registry
 from assay.core.types import Json, Message, Task
 
 Split = Literal["train", "held_out"]
 Options = TypeVar("Options", bound=BaseModel)
+
+
+class NoTasks(TaskFileError):
+    """A source that has no task of the split that was asked for."""
 
 
 @runtime_checkable

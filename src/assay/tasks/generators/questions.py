@@ -8,7 +8,7 @@ different runs can be compared problem by problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.core.rng import derive
@@ -44,13 +44,14 @@ class Question:
 def listed(
     name: str,
     questions: Iterable[Question],
-    shots: Sequence[Question],
-    reserved: Iterable[Question],
+    shots: Mapping[str, Sequence[Question]],
+    count: int,
     split: Split,
     seed: int,
 ) -> ListedTasks:
-    """The tasks of one split. The problems of `reserved` (every shot there is, asked for or not) stand in neither."""
-    taken = {each.problem for each in reserved}
+    """The tasks of one split, each after the first `count` shots of its family (a small model follows shots of another
+    family half as well). The problems of all shots, asked for or not, stand in neither split."""
+    taken = {shot.problem for family in shots.values() for shot in family}
     forms: dict[str, list[Question]] = {}
     for question in questions:
         if question.problem not in taken and split_of(question.problem) == split:
@@ -61,11 +62,13 @@ def listed(
     else:
         chosen = [each for problem in forms for each in forms[problem]]
         chosen.sort(key=lambda each: derive(seed, name, each.family, each.name))
-    before = tuple(message for shot in shots for message in _turns(shot))
+    before = {
+        family: tuple(message for shot in each[:count] for message in _turns(shot)) for family, each in shots.items()
+    }
     return ListedTasks(
         name=name,
         split=split,
-        tasks=tuple(_task(name, each, before) for each in chosen),
+        tasks=tuple(_task(name, each, before[each.family]) for each in chosen),
         problems=tuple(each.problem for each in chosen),
     )
 

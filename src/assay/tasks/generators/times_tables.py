@@ -24,8 +24,8 @@ def times(a: int, b: int) -> Question:
 
 def make(options: TimesTablesOptions, split: Split, seed: int) -> ListedTasks:
     pairs = ((a, b) for a in SMALLEST for b in SMALLEST) if options.level == 1 else products.pairs(options.level)
-    shots = [times(a, b) for a, b in products.SHOTS]
-    return listed("times_tables", (times(a, b) for a, b in pairs), shots[: options.shots], shots, split, seed)
+    shots = {"times": [times(a, b) for a, b in products.SHOTS]}
+    return listed("times_tables", (times(a, b) for a, b in pairs), shots, options.shots, split, seed)
 
 
 TIMES_TABLES = Generator(

@@ -5,8 +5,9 @@
     a subtotal of 47.50 plus 6 % tax       50.35
     it is 15:40, the cutoff is 17:00          80
 
-Shelves and trips at level 2 are the demo's tasks: two worked shots before each question (the same for every task, so
-that one prefill serves all) bring a 135M-parameter instruct model to a pass@1 of 0.2 to 0.4 with spread in most groups.
+Shelves and trips at level 2 are the demo's tasks: two worked shots before each question (the same for every task of a
+family, so that their prefill is shared) bring a 135M-parameter instruct model to a pass@1 of 0.2 to 0.4 with spread in
+most groups.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ PROBLEMS: Mapping[Family, Callable[[int], Iterator[Question]]] = {
     "cutoff": cutoff_problems,
 }
 
-SHOTS: Mapping[Family, tuple[Question, ...]] = {
+SHOTS: Mapping[str, tuple[Question, ...]] = {
     "shelves": tuple(shelves(a, b) for a, b in products.SHOTS),
     "trips": tuple(trips(a, b) for a, b in products.SHOTS),
     "tax": tuple(tax(*each) for each in ((4000, 5), (2500, 8), (6050, 10), (1200, 25))),
@@ -103,16 +104,9 @@ SHOTS: Mapping[Family, tuple[Question, ...]] = {
 }
 
 
-def choose_shots(families: tuple[Family, ...], count: int) -> tuple[Question, ...]:
-    """The families in turn, and for each round the next operands, so that no two shots share theirs."""
-    rounds = len(products.SHOTS)
-    return tuple(SHOTS[families[shot % len(families)]][shot % rounds] for shot in range(count))
-
-
 def make(options: WarehouseOptions, split: Split, seed: int) -> ListedTasks:
     questions = (each for family in dict.fromkeys(options.families) for each in PROBLEMS[family](options.level))
-    reserved = [shot for family in SHOTS for shot in SHOTS[family]]
-    return listed("warehouse", questions, choose_shots(options.families, options.shots), reserved, split, seed)
+    return listed("warehouse", questions, SHOTS, options.shots, split, seed)
 
 
 WAREHOUSE = Generator(
