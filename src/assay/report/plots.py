@@ -179,12 +179,12 @@ def _drawn(series: Series, x: Scale, y: Scale) -> str:
             upper = [f"{x(point.x):.1f} {y(point.high or 0):.1f}" for point in run]
             lower = [f"{x(point.x):.1f} {y(point.low or 0):.1f}" for point in reversed(run)]
             parts.append(f'<path class="band" d="M{"L".join([*upper, *lower])}Z"/>')
-    for run in runs:
+    for place, run in enumerate(runs, 1):
         if width > 1:
             parts.append(_path("raw", thin(run), x, y))
             run = rolling_mean(run, width)
         parts.append(_path("line", thin(run), x, y))
-        dots = run if series.marked or len(run) == 1 else run[-1:]
+        dots = run if series.marked or len(run) == 1 else run[-1:] if place == len(runs) else []
         parts += [
             f'<circle class="dot" cx="{x(p.x):.1f}" cy="{y(p.y or 0):.1f}" r="{3.2 if series.marked else 2.4}"/>'
             for p in dots
