@@ -5,9 +5,10 @@
     a subtotal of 47.50 plus 6 % tax       50.35
     it is 15:40, the cutoff is 17:00          80
 
-Shelves and trips at level 2 are the demo's tasks: two worked shots before each question (the same for every task of a
-family, so that their prefill is shared) bring a 135M-parameter instruct model to a pass@1 of 0.2 to 0.4 with spread in
-most groups.
+Shelves and trips at level 2 are the demo's tasks. Two worked shots stand before each question, the same for every task of
+a family, so that their prefill is shared. SmolLM2-135M-Instruct then has a held-out pass@1 of 0.40 on shelves and 0.08 on
+trips (20 and 16 problems x 4 samples); with the shots of the two families mixed 0.19 and 0.07, and with shots that box the
+answer without the line of work 0.00 and 0.02.
 """
 
 from __future__ import annotations
