@@ -36,4 +36,5 @@ def test_the_explanation_names_causes_and_what_to_change() -> None:
     assert "4 all wrong" in said
     assert "1 all right" in said
     assert "lower their level" in said
+    assert "a mix" in explain_nothing_to_learn({"all_wrong": 3, "all_right": 3})
     assert "VOID" in explain_nothing_to_learn({})

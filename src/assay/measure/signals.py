@@ -19,6 +19,7 @@ ADVICE = {
     "by SFT, or raise rollout.max_new_tokens if completions are cut",
     "flat": "the reward rule pays right and wrong answers the same: choose another rule",
 }
+MIXED = "the tasks are a mix of too easy and too hard: more prompts a step or larger groups will meet some between"
 
 
 def group_cause(group: Group) -> str:
@@ -49,4 +50,5 @@ def explain_nothing_to_learn(causes: Mapping[str, int]) -> str:
     }
     listed = ", ".join(f"{count} {words[cause]}" for cause, count in counts.items() if count)
     most = max(counts, key=lambda cause: counts[cause])
-    return f"nothing to learn: no group of {total} has spread in its rewards ({listed}); {ADVICE[most]}"
+    advice = ADVICE[most] if 2 * counts[most] > total else MIXED
+    return f"nothing to learn: no group of {total} has spread in its rewards ({listed}); {advice}"
