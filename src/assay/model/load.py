@@ -16,6 +16,7 @@ import re
 import shutil
 import socket
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -303,7 +304,9 @@ def _with_lora(model: Any, config: LoraConfig) -> Any:
     with torch.random.fork_rng():  # peft draws the adapter's A from torch's global generator
         torch.manual_seed(derive(0, "lora"))
         try:
-            return peft.get_peft_model(model, adapter)
+            with warnings.catch_warnings():  # peft asks for a name that transformers has deprecated
+                warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+                return peft.get_peft_model(model, adapter)
         except ValueError as error:
             raise ConfigError(f"model.lora.targets: {_first_sentence(error)}") from None
 

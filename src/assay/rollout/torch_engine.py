@@ -93,7 +93,7 @@ class TorchEngine:
         active: list[Row] = []
         while waiting or active:
             free = self._batch_size - len(active)
-            if waiting and (not active or (cache.admits and free >= self._batch_size // 4)):
+            if waiting and (not active or (cache.admits and free >= max(1, self._batch_size // 4))):
                 entering = [waiting.popleft() for _ in range(min(free, len(waiting)))]
                 wanted = list(dict.fromkeys(row.request for row in entering))
                 logits = cache.prefill([prompts[index] for index in wanted])  # [P, V]

@@ -1,0 +1,55 @@
+"""Packing: every completion token once, predicted from the right place, weighted by one normaliser."""
+
+import pytest
+import torch
+
+from assay.core.types import Completion
+from assay.learn.batch import Sample, common_prefix, pack
+
+CPU = torch.device("cpu")
+
+
+def sample(prompt, tokens, advantage=1.0):
+    return Sample(tuple(prompt), Completion("", tuple(tokens), tuple(-0.1 * t for t in tokens)), advantage)
+
+
+GROUPS = [
+    [sample([1, 2, 3], [10, 11, 12], 1.0), sample([1, 2, 3], [13], -1.0)],
+    [sample([1, 2, 4, 5], [14, 15], 0.5), sample([1, 2, 4, 5], [16, 17, 18, 19], -0.5)],
+]
+
+
+def packed(groups=GROUPS, row_tokens=4096):
+    return pack(groups, normaliser=10.0, row_tokens=row_tokens, device=CPU)
+
+
+def test_a_row_by_hand():
+    (batch,) = packed()
+    row = batch.row
+    # [1 2 | 3 | 10 11 | - | 4 5 | 14 | 16 17 18]: the last token of a completion predicts nothing that was sampled
+    assert row.tokens.tolist() == [1, 2, 3, 10, 11, 4, 5, 14, 16, 17, 18]
+    assert row.tree.positions.tolist() == [0, 1, 2, 3, 4, 2, 3, 4, 4, 5, 6]
+    assert row.targets.tolist() == [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+    assert row.predictors.tolist() == [2, 3, 4, 2, 6, 7, 6, 8, 9, 10]
+    assert batch.advantages.tolist() == [1, 1, 1, -1, 0.5, 0.5, -0.5, -0.5, -0.5, -0.5]
+    assert batch.old.tolist() == pytest.approx([-0.1 * token for token in row.targets.tolist()])
+    assert float(batch.weights.sum()) == pytest.approx(1.0)
+    assert row.tree.depth == 7
+
+
+@pytest.mark.parametrize("row_tokens", [1, 5, 7, 9, 11, 4096])
+def test_each_completion_token_comes_once_whatever_the_rows(row_tokens):
+    batches = packed(row_tokens=row_tokens)
+    assert torch.cat([batch.row.targets for batch in batches]).tolist() == [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+    assert sum(float(batch.weights.sum()) for batch in batches) == pytest.approx(1.0)
+    for batch in batches:
+        alone = len(batch.row.paths) == 1
+        assert alone or len(batch.row.tokens) <= row_tokens
+
+
+def test_common_prefix_leaves_each_prompt_a_token_of_its_own():
+    assert common_prefix([(1, 2, 3), (1, 2, 4)]) == 2
+    assert common_prefix([(1, 2, 3), (1, 2, 3)]) == 2
+    assert common_prefix([(1, 2), (1, 2, 3)]) == 1
+    assert common_prefix([(5,)]) == 0
+    assert common_prefix([(1, 2), (3, 4)]) == 0

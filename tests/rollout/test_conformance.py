@@ -1,0 +1,145 @@
+"""What every engine owes its callers, stated once: a new engine joins by adding itself to ENGINES."""
+
+import pytest
+import torch
+
+from assay.core.errors import UsageError
+from assay.core.rng import stream
+from assay.core.types import Message
+from assay.model.tiny import PAD, SEPARATOR, UNKNOWN, build_tiny
+from assay.rollout.engine import Engine, Request, Sampling
+from assay.rollout.scripted import ScriptedEngine
+from assay.rollout.torch_engine import TorchEngine
+
+LONGEST_PROMPT = 30
+LETTERS = "abcdefgh"
+
+
+def scripted():
+    def reply(request, sample):
+        draw = stream(request.seed, *request.key, sample)
+        return "".join(draw.choice(LETTERS) for _ in range(draw.randrange(1, 20)))
+
+    return ScriptedEngine(reply, max_prompt_tokens=LONGEST_PROMPT)
+
+
+def model_of_letters():
+    """A random model that says letters and the end only, so that a character of text is a token."""
+    loaded = build_tiny(LETTERS)
+    head = torch.nn.Linear(64, len(loaded.tokenizer))
+    head.weight, head.bias.data[:] = loaded.model.lm_head.weight, 0.0
+    head.bias.data[[loaded.tokenizer.convert_tokens_to_ids(each) for each in (PAD, UNKNOWN, SEPARATOR)]] = -100.0
+    loaded.model.lm_head = head
+    return loaded
+
+
+def torch_engine():
+    return TorchEngine(model_of_letters(), batch_size=5, max_prompt_tokens=LONGEST_PROMPT)
+
+
+def torch_engine_in_one_batch():
+    return TorchEngine(model_of_letters(), batch_size=64, max_prompt_tokens=LONGEST_PROMPT)
+
+
+ENGINES = [scripted, torch_engine, torch_engine_in_one_batch]
+
+
+@pytest.fixture(params=ENGINES, ids=lambda make: make.__name__)
+def engine(request):
+    return request.param()
+
+
+def ask(text, n, key, seed=0):
+    return Request((Message("user", text),), n, seed, ("test", key))
+
+
+REQUESTS = [ask("abc", 6, 0), ask("abcd", 1, 1), ask("h", 4, 2), ask("abc", 3, 3)]
+SAMPLING = Sampling(12)
+
+
+def test_it_is_an_engine(engine):
+    assert isinstance(engine, Engine)
+    assert engine.policy == 0
+
+
+def test_n_samples_a_request_in_order(engine):
+    assert [len(each) for each in engine.generate(REQUESTS, SAMPLING)] == [6, 1, 4, 3]
+    assert engine.generate([], SAMPLING) == []
+
+
+def test_each_token_has_its_log_probability(engine):
+    for completion in (each for group in engine.generate(REQUESTS, SAMPLING) for each in group):
+        assert 1 <= len(completion.tokens) <= SAMPLING.max_new_tokens
+        assert len(completion.tokens) == len(completion.logprobs)
+        assert all(value <= 0 for value in completion.logprobs)
+
+
+def test_finish_says_how_it_ended(engine):
+    completions = [each for group in engine.generate([ask("abc", 40, 0)], SAMPLING) for each in group]
+    assert {each.finish for each in completions} == {"stop", "length"}
+    for completion in completions:
+        if completion.finish == "length":
+            assert len(completion.tokens) == SAMPLING.max_new_tokens
+        elif len(completion.text) < SAMPLING.max_new_tokens:  # the end token is among the tokens, and not in the text
+            assert len(completion.tokens) == len(completion.text) + 1
+
+
+def test_stop_strings_cut_the_text_and_keep_the_tokens_that_came_to_them(engine):
+    free = engine.generate([ask("abc", 20, 0)], SAMPLING)[0]
+    text = max((each.text for each in free), key=len)
+    stop = text[3:5]
+    stopped = engine.generate([ask("abc", 20, 0)], Sampling(12, stop=("never", stop)))[0]
+    for before, after in zip(free, stopped, strict=True):
+        if stop in before.text:
+            assert after.text == before.text[: before.text.index(stop)]
+            assert after.finish == "stop"
+            assert after.tokens == before.tokens[: len(after.tokens)]
+            assert after.logprobs == pytest.approx(before.logprobs[: len(after.tokens)], abs=1e-5)
+            assert len(after.tokens) == len(after.text) + len(stop)
+        else:
+            assert (after.text, after.tokens, after.finish) == (before.text, before.tokens, before.finish)
+    assert any(stop in each.text for each in free)
+
+
+def test_a_prompt_that_is_too_long_is_refused(engine):
+    longest = "a" * LONGEST_PROMPT
+    with pytest.raises(UsageError, match=rf"rollout\.max_prompt_tokens = {LONGEST_PROMPT}"):
+        engine.render((Message("user", longest),))
+    with pytest.raises(UsageError, match=rf"rollout\.max_prompt_tokens = {LONGEST_PROMPT}"):
+        engine.generate([ask("abc", 1, 0), ask(longest, 1, 1)], SAMPLING)
+
+
+def test_a_sample_depends_on_its_own_key_only(engine):
+    together = engine.generate(REQUESTS, SAMPLING)
+    backwards = engine.generate(REQUESTS[::-1], SAMPLING)[::-1]
+    alone = [engine.generate([request], SAMPLING)[0] for request in REQUESTS]
+    fewer = engine.generate([ask("abc", 2, 0)], SAMPLING)[0]
+    for one, other in ((together, backwards), (together, alone), ([together[0][:2]], [fewer])):
+        for a, b in zip(
+            (each for group in one for each in group), (each for group in other for each in group), strict=True
+        ):
+            assert a.tokens == b.tokens
+            assert a.text == b.text
+            assert a.finish == b.finish
+            assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
+    assert engine.generate(REQUESTS, SAMPLING) == together
+
+
+def test_another_seed_or_key_gives_other_samples(engine):
+    texts = [
+        [each.text for each in engine.generate([request], SAMPLING)[0]]
+        for request in (ask("abc", 8, 0), ask("abc", 8, 1), ask("abc", 8, 0, seed=1))
+    ]
+    assert texts[0] != texts[1]
+    assert texts[0] != texts[2]
+
+
+def test_completions_carry_the_version_of_the_policy(engine):
+    engine.policy = 7
+    assert {each.policy for group in engine.generate(REQUESTS, SAMPLING) for each in group} == {7}
+
+
+def test_an_empty_prompt_is_refused():
+    # a chat template always adds something; the scripted engine's prompt can be empty
+    with pytest.raises(UsageError, match="empty prompt"):
+        scripted().render(())
