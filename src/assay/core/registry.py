@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from assay.core.errors import UnknownName
@@ -49,6 +48,8 @@ class Registry(Generic[T]):
     def _read_plugins(self) -> None:
         if not self._plugins_read:
             self._plugins_read = True
+            from importlib.metadata import entry_points  # slow to import, and only wanted here
+
             for point in entry_points(group=f"assay.{self.kind}"):
                 self._places.setdefault(point.name, point.value)
 

@@ -10,9 +10,8 @@ import json
 import os
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assay.sandbox.supervisor import End, Supervisor, die_with_parent
 from assay.verify.math.number import exact
 from assay.verify.math.tree import (
     Call,
@@ -28,6 +27,9 @@ from assay.verify.math.tree import (
     Symbol,
     TooLarge,
 )
+
+if TYPE_CHECKING:
+    from assay.sandbox.supervisor import Supervisor
 
 SECONDS = 5.0
 MEMORY = 1 << 30  # bytes of address space
@@ -97,6 +99,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def _ask(question: str, *nodes: Node) -> bool | None:
+    from assay.sandbox.supervisor import End, Supervisor  # with subprocess behind it: only when asked for
+
     global _supervisor
     try:
         request = json.dumps([question, *map(encode, nodes)])
@@ -125,6 +129,8 @@ def _ask(question: str, *nodes: Node) -> bool | None:
 
 def main() -> None:
     import resource
+
+    from assay.sandbox.supervisor import die_with_parent
 
     die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

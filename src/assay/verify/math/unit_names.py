@@ -6,6 +6,8 @@ Two names of one unit are that unit. What is counted (`apples`, `ways`) is a uni
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
 
 _PREFIXED = """
 meter length 1 m: meter meters metre metres
@@ -299,46 +301,53 @@ _COUNTED = [
 _PLURALS = {"child": "children", "person": "persons", "man": "men", "woman": "women", "vertex": "vertices",
             "loaf": "loaves", "people": "people"}  # fmt: skip
 
-NAMES: dict[str, str] = {}
-WORTH: dict[str, tuple[str, Fraction]] = {}
-"""Canonical name to the kind of what it measures and how much of that kind's base unit it is."""
+
+class Tables(NamedTuple):
+    names: dict[str, str]  # every name to the unit's own
+    worth: dict[
+        str, tuple[str, Fraction]
+    ]  # a unit to the kind of what it measures, and its worth in that kind's base unit
 
 
-def _fill() -> None:
+@cache
+def tables() -> Tables:
+    """Made when a case first has a unit."""
+    names_of: dict[str, str] = {}
+    worth_of: dict[str, tuple[str, Fraction]] = {}
     for word in _COUNTED:
         plural = _PLURALS.get(word) or (
             word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou"
             else word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
         )  # fmt: skip
-        NAMES[word] = NAMES[plural] = word
-    NAMES["people"] = NAMES["persons"] = "person"
+        names_of[word] = names_of[plural] = word
+    names_of["people"] = names_of["persons"] = "person"
     for line in _SINGLE.strip().splitlines():
         head, _, names = line.partition(":")
         canonical, kind, worth = head.split()
-        WORTH[canonical] = (kind, Fraction(worth))
+        worth_of[canonical] = (kind, Fraction(worth))
         for name in names.split():
-            NAMES[name] = canonical
-        NAMES[canonical.replace("_", " ")] = canonical
+            names_of[name] = canonical
+        names_of[canonical.replace("_", " ")] = canonical
     for line in _PREFIXED.strip().splitlines():
         head, _, names = line.partition(":")
         canonical, kind, worth, *signs = head.split()
         for prefix, sign, times in (("", "", Fraction(1)), *_PREFIXES):
             full = prefix + canonical
-            WORTH[full] = (kind, Fraction(worth) * times)
+            worth_of[full] = (kind, Fraction(worth) * times)
             for name in names.split():
                 if prefix == "" or len(name) > 4 or name == "gram":
-                    NAMES[prefix + name] = full
+                    names_of[prefix + name] = full
             for each in signs:
-                NAMES[sign + each] = full
+                names_of[sign + each] = full
     for shape in ("square", "cube"):  # `square cm`
-        NAMES.pop(shape)
-    NAMES["cc"] = "centimeter^3"
-    NAMES["mph"], NAMES["kph"] = "mile/hour", "kilometer/hour"
+        names_of.pop(shape)
+    names_of["cc"] = "centimeter^3"
+    names_of["mph"], names_of["kph"] = "mile/hour", "kilometer/hour"
     for mistaken in ("b", "B", "cl", "dl", "kb", "cb", "mb", "db", "nb", "mB", "cB", "dB", "nB", "Gb"):
-        NAMES.pop(mistaken, None)
+        names_of.pop(mistaken, None)
+    return Tables(names_of, worth_of)
 
 
-_fill()
 AMBIGUOUS = frozenset(("in", "a", "an", "as", "at", "may", "can", "pt", "mol", "cal", "ha", "mi", "Pa", "rev", "gal"))
 """Units only where the text says that they are words: `\\text{in}`; a bare run of these letters is none."""
 
@@ -347,11 +356,17 @@ def unit_name(run: str) -> str | None:
     """The unit that a bare run of at least two letters names."""
     if len(run) < 2 or run in AMBIGUOUS:
         return None
-    found = NAMES.get(run)
-    return found if found is not None or not run[:1].isupper() else NAMES.get(run.lower()) if len(run) > 3 else None
+    found = tables().names.get(run)
+    return (
+        found
+        if found is not None or not run[:1].isupper()
+        else tables().names.get(run.lower())
+        if len(run) > 3
+        else None
+    )
 
 
 def unit_word(text: str) -> str | None:
     r"""The unit that one word inside `\text{...}` names."""
-    found = NAMES.get(text)
-    return NAMES.get(text.lower()) if found is None and len(text) > 2 else found
+    found = tables().names.get(text)
+    return tables().names.get(text.lower()) if found is None and len(text) > 2 else found

@@ -15,7 +15,7 @@ from assay.core.types import Reason
 from assay.verify.math.number import exact
 from assay.verify.math.policy import Policy
 from assay.verify.math.tree import Negative, Node, Number, Power, Product, Quotient, Symbol, Unit, Word
-from assay.verify.math.unit_names import NAMES, WORTH
+from assay.verify.math.unit_names import tables
 
 Dimensions = tuple[tuple[str, int], ...]
 """Unit names with their powers, sorted: (("meter", 1), ("second", -1))."""
@@ -54,7 +54,7 @@ def _strip(node: Node, found: dict[str, int], letters: frozenset[str], sign: int
         found[name] = found.get(name, 0) + sign
         return None
     if isinstance(node, Symbol) and node.name in letters:
-        name = NAMES[node.name]
+        name = tables().names[node.name]
         found[name] = found.get(name, 0) + sign
         return None
     if isinstance(node, Power):
@@ -96,7 +96,7 @@ def letters_of(unit: Dimensions | None) -> frozenset[str]:
     if not unit:
         return frozenset()
     names = {name for name, _ in unit}
-    return frozenset(letter for letter in "mgslLWJNVAKhbB" if NAMES.get(letter) in names)
+    return frozenset(letter for letter in "mgslLWJNVAKhbB" if tables().names.get(letter) in names)
 
 
 class Meeting(NamedTuple):
@@ -159,7 +159,7 @@ def conversion(truth: Dimensions, answer: Dimensions) -> Fraction | None:
 
 
 def is_known(unit: Dimensions) -> bool:
-    return all(name in WORTH for name, _ in unit)
+    return all(name in tables().worth for name, _ in unit)
 
 
 _COMPOSED = {"volume": (("length", 3),), "area": (("length", 2),), "speed": (("length", 1), ("time", -1))}
@@ -169,7 +169,7 @@ def _in_base(unit: Dimensions) -> tuple[Dimensions, Fraction] | None:
     kinds: dict[str, int] = {}
     worth = Fraction(1)
     for name, power in unit:
-        found = WORTH.get(name)
+        found = tables().worth.get(name)
         if found is None:
             return None
         worth *= found[1] ** power

@@ -15,7 +15,6 @@ from assay.core.errors import TruthError
 from assay.core.types import Finding, Json, Outcome, Reason
 from assay.verify.extract import extract
 from assay.verify.math.equal import compare
-from assay.verify.math.form import is_written
 from assay.verify.math.number import MOST_DIGITS
 from assay.verify.math.parse import parse
 from assay.verify.math.policy import STRICT, Policy, read_policy
@@ -111,6 +110,8 @@ def _compare(truth: Node, answer: Node, policy: Policy) -> Reason:
     try:
         reason = compare(truth, answer, policy)
         if reason is Reason.CORRECT and policy.form != "any":
+            from assay.verify.math.form import is_written
+
             written = is_written(answer, policy.form)
             return reason if written else Reason.UNDECIDED if written is None else Reason.WRONG_FORM
         return reason
