@@ -20,7 +20,7 @@ from assay.sandbox.encoding import encode
 from assay.sandbox.layers import Layer, launch
 from assay.sandbox.limits import Limits
 from assay.sandbox.supervisor import End, Supervisor
-from assay.sandbox.zygote import READING_SECONDS, Request, header
+from assay.sandbox.zygote import MOST_WALL_TIMES, READING_SECONDS, Request, header
 
 RUNS_PER_WORKER = 5000
 GRACE_SECONDS = 10.0  # beyond the limits, before the worker itself is given up
@@ -106,6 +106,11 @@ class Run:
         return self.killed in ("output", "files", "memory", "lost")
 
 
+def longest_run(limits: Limits) -> float:
+    """Seconds after which a zygote that has not answered never will, on a busy machine too."""
+    return READING_SECONDS + MOST_WALL_TIMES * limits.wall_s + GRACE_SECONDS
+
+
 HARMLESS = Program("def one():\n    return 1\n", tests=(Call.of("one"),))
 
 
@@ -125,7 +130,7 @@ class Sandbox:
         captures = program.mode == "script"
         request = Request(limits.cpu_s, limits.wall_s, limits.memory_mb, len(payload), captures)
         line = header(request) + payload
-        seconds = READING_SECONDS + limits.wall_s + GRACE_SECONDS
+        seconds = longest_run(limits)
         run = trouble = None
         for _ in range(2):
             reply = self._supervisor.ask(line, seconds)

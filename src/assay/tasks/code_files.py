@@ -14,8 +14,7 @@ from collections.abc import Sequence
 
 from assay.core.errors import UsageError
 from assay.core.types import Json, Message
-from assay.tasks.layouts import Read
-from assay.tasks.row import Row
+from assay.tasks.row import Read, Row
 from assay.verify.code.asserts import Weak, read_assertion
 
 MBPP_TEST_IDS = range(11, 511)
@@ -73,7 +72,8 @@ def humaneval_asserts(test: str) -> list[str]:
     if found is None:
         raise UsageError("test: a function check(candidate) would be right")
     statements = [each for each in found.body if not _does_nothing(each)]
-    literal, rest = [], []
+    literal: list[str] = []
+    rest: list[str] = []
     for each in statements:
         source = ast.unparse(each)
         is_alone = isinstance(each, ast.Assert) and not isinstance(read_assertion(source, {}), Weak)

@@ -7,6 +7,9 @@
 | `gsm8k` | `question`, `answer` with a `#### n` line | the number after `####` |
 | `math` | `problem`, with `answer` or a boxed answer in `solution` | that answer |
 | `openrlhf` | `label`, with `input`, `prompt`, `question` or `context_messages` | the label |
+| `humaneval` | `prompt`, `entry_point`, `test` | a code task with HumanEval's assertions |
+| `mbpp` | `text`, `test_list` | a code task with MBPP's assertions, the first one shown |
+| `minif2f` | `formal_statement`, with `header` | a task for Lean, its binders as a `∀` |
 | `trl` | `prompt`, with `solution`, `answer`, `ground_truth` or `target` | that column |
 
 The verifier of a foreign row is `math`, in the field that the prompt asks for (`####`, `<answer>`, else `\\boxed{}`),
@@ -20,10 +23,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from assay.core.errors import UsageError, did_you_mean
 from assay.core.types import Json, Message
+from assay.tasks.code_files import read_humaneval, read_mbpp
+from assay.tasks.proof_files import read_minif2f
+from assay.tasks.row import Read as Read
 from assay.tasks.row import Row
 
 ASK_FOR_BOX = "Put the final answer in \\boxed{}."
@@ -32,19 +37,6 @@ INPUTS = ("prompt", "input", "question", "context_messages")
 ANSWERS = ("solution", "answer", "ground_truth", "target", "label")
 NAMES = ("id", "prompt", "verifier", "truth", "tags", "source", "split")
 HASHES = re.compile(r"^####\s*(.*?)\s*$", re.MULTILINE)
-
-
-class Read(NamedTuple):
-    """A row as far as its own columns say; what is None is filled in by the reader of the file."""
-
-    prompt: tuple[Message, ...]
-    truth: Json
-    verifier: str | None = None
-    id: str | None = None
-    tags: tuple[str, ...] = ()
-    source: str | None = None
-    split: str | None = None
-    asks: bool = True  # the prompt says itself where the answer goes
 
 
 def recognise(row: Row) -> str | None:
@@ -58,6 +50,12 @@ def recognise(row: Row) -> str | None:
         return "gsm8k"
     if "problem" in row and ("answer" in row or "\\boxed" in str(row.get("solution", ""))):
         return "math"
+    if "formal_statement" in row:
+        return "minif2f"
+    if {"prompt", "entry_point", "test"} <= set(row):
+        return "humaneval"
+    if {"text", "test_list"} <= set(row):
+        return "mbpp"
     if "label" in row and sum(name in row for name in INPUTS) == 1:
         return "openrlhf"
     if "prompt" in row and sum(name in row for name in ANSWERS) == 1:
@@ -153,6 +151,9 @@ LAYOUTS: Mapping[str, Callable[[Row], Read]] = {
     "openrlhf": read_openrlhf,
     "gsm8k": read_gsm8k,
     "math": read_math,
+    "humaneval": read_humaneval,
+    "mbpp": read_mbpp,
+    "minif2f": read_minif2f,
 }
 
 

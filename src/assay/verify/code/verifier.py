@@ -19,7 +19,7 @@ from pathlib import Path
 
 from assay.core.errors import EnvironmentFault
 from assay.core.types import Finding, Json, Reason
-from assay.sandbox.program import Program, Sandbox, SandboxLost, shared_sandbox
+from assay.sandbox.program import Program, Sandbox, SandboxLost, longest_run, shared_sandbox
 from assay.verify.base import failed, passed, voided
 from assay.verify.code.asserts import Pair, Weak
 from assay.verify.code.block import find_block
@@ -48,7 +48,7 @@ class CodeVerifier:
     def seconds_needed(self, truth: CodeTruth) -> float:
         """The longest that `check` may take before it says `timeout` by itself."""
         runs = len(truth.tests) + len(truth.visible) if truth.mode == "stdin" else 2
-        return 30.0 + runs * (truth.limits.wall_s + 5.0)
+        return 30.0 + runs * longest_run(truth.limits)
 
     def check(self, truth: CodeTruth, response: str, prompt: str = "") -> Finding:
         block = find_block(response, truth.block)
