@@ -29,6 +29,8 @@ QUIET = (
     "--disable-default-apps",
     "--disable-sync",
     "--no-first-run",
+    "--disable-extensions",
+    "--renderer-process-limit=1",
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -56,7 +58,7 @@ def visit(browser: Any) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **more)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(90_000)  # a busy machine is slow, not wrong
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
