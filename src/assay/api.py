@@ -109,11 +109,8 @@ def evaluate(
     For a RunFolder: its best checkpoint, on its own tasks, with its own settings where `config` names no others.
     Raises UsageError, ConfigError, ModelError, VoidBudgetExceeded.
     """
-    from assay.measure.evaluate import evaluate as measure
+    from assay.measure.evaluate import evaluate_as
     from assay.model.load import load_model
-    from assay.reward.rule import find_rule
-    from assay.rollout.collect import VoidBudget
-    from assay.rollout.engine import Sampling
     from assay.rollout.torch_engine import TorchEngine
     from assay.tasks.load import load_source as load
     from assay.tasks.load import select
@@ -121,34 +118,19 @@ def evaluate(
 
     if isinstance(model, RunFolder):
         config = config or validate(RunConfig, Layered(model.config, {}))
-        name = str(_checkpoint(model))
+        name = str(model.checkpoint())
     else:
         name = str(model)
     asked: dict[str, Json] = {"model.name": name, "model.lora": None}
     asked |= {} if tasks is None else {"tasks.source": tasks}
     chosen = load_config(*([] if config is None else [config]), settings={**asked, **(settings or {})})
     source = load(chosen.tasks, split, chosen.seed)
-    rollout, asks = chosen.rollout, chosen.evaluate
+    rollout = chosen.rollout
     engine = TorchEngine(
         load_model(chosen.model), batch_size=rollout.batch_size, max_prompt_tokens=rollout.max_prompt_tokens
     )
     with JudgePool(rollout.judge_workers, rollout.judge_timeout) as judges:
-        evaluation, _ = measure(
-            engine,
-            select(source, asks.problems),
-            samples=asks.samples,
-            sampling=Sampling(
-                rollout.max_new_tokens, temperature=asks.temperature, top_p=asks.top_p, stop=rollout.stop
-            ),
-            greedy=asks.greedy,
-            k=asks.k,
-            seed=chosen.seed,
-            judges=judges,
-            rule=find_rule(chosen.reward.rule, chosen.reward.options),
-            model=name,
-            source=chosen.tasks.source,
-            budget=VoidBudget(rollout.void_budget),
-        )
+        evaluation, _ = evaluate_as(chosen, engine, select(source, chosen.evaluate.problems), judges, model=name)
     return evaluation
 
 
@@ -172,13 +154,3 @@ def audit_tasks(
         raise UsageError("there is no task to audit: the attacks are made from the tasks' truths")
     with JudgePool(workers, timeout) as judges:
         return audit(tasks, level=level, rule=rule, judges=judges, seed=seed)
-
-
-def _checkpoint(run: RunFolder) -> Path:
-    from assay.learn.checkpoint import best_checkpoint, latest_checkpoint
-
-    best = best_checkpoint(run)
-    found = latest_checkpoint(run) if best is None else run.checkpoints / best
-    if found is None:
-        raise UsageError(f"{run.path} holds no checkpoint yet: resume the run, or name a model")
-    return found

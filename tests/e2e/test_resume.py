@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 
 from assay.core.run_folder import WALL_TIME
 
+# An untrained decoder already writes a 7 now and then, so groups have spread and every step moves the weights.
+CHECK = "def check(response, truth):\n    return truth in response\n"
 SETTINGS = [
     "seed=3",
     "model.name=tiny",
     "model.threads=1",
-    "tasks.source=chain",
     "rollout.prompts_per_step=4",
     "rollout.group_size=4",
     "rollout.max_new_tokens=16",
@@ -35,12 +36,24 @@ SETTINGS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tasks")
+    (folder / "mine.py").write_text(CHECK)
+    rows = [
+        {"id": f"t{i}", "prompt": str(i), "verifier": f"{folder}/mine.py:check", "truth": "7", "split": split}
+        for i, split in enumerate(["train"] * 20 + ["held_out"] * 6)
+    ]
+    (folder / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [*SETTINGS, f"tasks.source={folder}/tasks.jsonl"]
+
+
 def command(*arguments):
     return [sys.executable, "-m", "assay", "train", *arguments]
 
 
-def fresh(folder):
-    return command(*[part for each in SETTINGS for part in ("--set", each)], "--out", str(folder))
+def fresh(settings, folder):
+    return command(*[part for each in settings for part in ("--set", each)], "--out", str(folder))
 
 
 def without_wall_time(row):
@@ -57,15 +70,17 @@ def rows(path):
 
 
 @pytest.mark.timeout(600)
-def test_killed_and_resumed_equals_uninterrupted(tmp_path):
+def test_killed_and_resumed_equals_uninterrupted(settings, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     began = time.monotonic()
-    subprocess.run(fresh(whole), check=True, capture_output=True)
+    subprocess.run(fresh(settings, whole), check=True, capture_output=True)
     duration = time.monotonic() - began
+    trained = [row for row in rows(whole / "metrics.jsonl") if row["kind"] == "train"]
+    assert sum(row["reward_std"] > 0 for row in trained) >= 4, "the run must learn, or resuming it proves little"
 
     draw = random.Random()  # any instant will do, so no seed: a failure prints the instants
     instants = []
-    start = fresh(broken)
+    start = fresh(settings, broken)
     for attempt in range(12):
         process = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         limit = draw.uniform(0.3, 1.0) * duration if attempt < 3 else None
@@ -92,9 +107,9 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
         assert all(ours[key].equal(theirs[key]) for key in ours), instants
 
 
-def test_an_interrupt_saves_the_step_it_had_reached(tmp_path):
+def test_an_interrupt_saves_the_step_it_had_reached(settings, tmp_path):
     run = tmp_path / "run"
-    settings = [each for each in SETTINGS if not each.startswith(("learn.save_every", "learn.steps"))]
+    settings = [each for each in settings if not each.startswith(("learn.save_every", "learn.steps"))]
     arguments = [part for each in [*settings, "learn.steps=500"] for part in ("--set", each)]
     process = subprocess.Popen(command(*arguments, "--out", str(run)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120

@@ -48,7 +48,7 @@ def demo(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    show_next(result, console)
+    show_next(result, config, console)
 
 
 def free_folder(wanted: Path) -> Path:
@@ -105,15 +105,16 @@ def cold_started(config: RunConfig, folder: Path, console: Console) -> RunConfig
     return config.model_copy(update={"model": config.model.model_copy(update={"name": str(start)})})
 
 
-def show_next(result: dict[str, object], console: Console) -> None:
+def show_next(result: dict[str, object], config: RunConfig, console: Console) -> None:
     """What to try now."""
-    checkpoint = shlex.quote(str(result["checkpoint"]))
+    run = shlex.quote(str(result["run"]))
+    again = "assay demo --tiny" if config.model.name != "smollm2" else "assay demo"
     console.print("\n[bold]next[/]")
     for command, why in (
         (f"open {shlex.quote(str(result['report']))}", "the curves, and every completion with its verdict"),
-        (f"assay eval {checkpoint} --tasks warehouse --samples 16", "judge the trained policy again"),
-        ("assay audit math", "attack the verifier yourself"),
-        ("assay demo --seed 1 --set learn.kl_coefficient=0.02", "another seed, with an anchor to the base model"),
+        (f"assay eval {run} --samples 16", "the trained policy again, with more samples and a larger k"),
+        (f"assay audit {config.tasks.source}", "attack the verifier yourself"),
+        (f"assay {again.partition(' ')[2]} --seed 1", "does it hold for another seed?"),
         ("assay config show", "every setting, and where its value comes from"),
     ):
         console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)

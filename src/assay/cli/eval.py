@@ -91,7 +91,7 @@ def configure(model: str, engine: str, files: list[Path], overrides: list[str]) 
         folder = RunFolder.open(run)
         base = folder.config
         if run == place:
-            model = str(_checkpoint(folder))
+            model = str(folder.checkpoint())
     layered = layers(files, overrides, base)
     if engine == "torch":
         layered.values["model"] = {**layered.values.get("model", {}), "name": model, "lora": None}
@@ -100,22 +100,11 @@ def configure(model: str, engine: str, files: list[Path], overrides: list[str]) 
     return validate(RunConfig, layered), model
 
 
-def _checkpoint(folder: RunFolder) -> Path:
-    """The best checkpoint, else the last one. Raises UsageError."""
-    for pointer in ("best", "last"):
-        file = folder.checkpoints / pointer
-        if file.is_file() and (found := folder.checkpoints / file.read_text().strip()).is_dir():
-            return found
-    raise UsageError(f"{folder.path} holds no checkpoint yet: name a model, or resume the run")
-
-
 def measure(
     config: RunConfig, name: str, split: Literal["held_out", "train"], kind: str
 ) -> tuple[Evaluation, list[Any]]:
-    from assay.measure.evaluate import evaluate as run_evaluation
-    from assay.reward.rule import find_rule
-    from assay.rollout.collect import VoidBudget
-    from assay.rollout.engine import Engine, Sampling
+    from assay.measure.evaluate import evaluate_as
+    from assay.rollout.engine import Engine
     from assay.tasks.load import load_source, select
     from assay.verify.pool import JudgePool
 
@@ -135,25 +124,7 @@ def measure(
             max_prompt_tokens=config.rollout.max_prompt_tokens,
         )
     with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
-        return run_evaluation(
-            engine,
-            chosen,
-            samples=config.evaluate.samples,
-            sampling=Sampling(
-                config.rollout.max_new_tokens,
-                temperature=config.evaluate.temperature,
-                top_p=config.evaluate.top_p,
-                stop=config.rollout.stop,
-            ),
-            greedy=config.evaluate.greedy,
-            k=config.evaluate.k,
-            seed=config.seed,
-            judges=judges,
-            rule=find_rule(config.reward.rule, config.reward.options),
-            model=name,
-            source=config.tasks.source,
-            budget=VoidBudget(config.rollout.void_budget),
-        )
+        return evaluate_as(config, engine, chosen, judges, model=name)
 
 
 def read_script(path: Path) -> dict[str, list[str]]:

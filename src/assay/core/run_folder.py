@@ -119,6 +119,14 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
+    def checkpoint(self) -> Path:
+        """The best checkpoint, else the last one. Raises RunFolderError when there is none yet."""
+        for pointer in ("best", "last"):
+            file = self.checkpoints / pointer
+            if file.is_file() and (found := self.checkpoints / file.read_text().strip()).is_dir():
+                return found
+        raise RunFolderError(f"{self.path} holds no checkpoint yet: resume the run, or name a model")
+
     @property
     def report(self) -> Path:
         return self.path / "report.html"

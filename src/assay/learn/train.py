@@ -35,12 +35,11 @@ from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, train_step
 from assay.measure.compare import compare
-from assay.measure.evaluate import evaluate
+from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
 from assay.model.load import load_model
 from assay.reward.rule import find_rule
 from assay.rollout.collect import VoidBudget
-from assay.rollout.engine import Sampling
 from assay.rollout.torch_engine import TorchEngine
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
@@ -193,26 +192,14 @@ def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = No
     run.listen(Began("evaluate", f"{len(run.held_out)} held-out problems x {config.evaluate.samples}", step))
     began = perf_counter()
     learner.engine.policy = learner.policy.version
-    result, rows = evaluate(
+    result, rows = evaluate_as(
+        config,
         learner.engine,
         run.held_out,
-        samples=config.evaluate.samples,
-        sampling=Sampling(
-            config.rollout.max_new_tokens,
-            temperature=config.evaluate.temperature,
-            top_p=config.evaluate.top_p,
-            stop=config.rollout.stop,
-        ),
-        greedy=config.evaluate.greedy,
-        k=config.evaluate.k,
-        seed=config.seed,
-        judges=learner.judges,
-        rule=learner.rule,
+        learner.judges,
         step=step,
         kind=kind,
         model=learner.policy.loaded.name,
-        source=config.tasks.source,
-        budget=VoidBudget(config.rollout.void_budget),
     )
     metrics = result.metrics()
     run.folder.log_rollouts(rows)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from assay.core.config import RunConfig
 from assay.core.errors import UsageError
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Member, Task
@@ -77,6 +78,40 @@ def evaluate(
     return evaluation, [
         row for place, each in enumerate(zip(drawn, best, strict=True)) for row in _rows(each, place, step, seed)
     ]
+
+
+def evaluate_as(
+    config: RunConfig,
+    engine: Engine,
+    tasks: Sequence[Task],
+    judges: JudgePool,
+    *,
+    step: int = 0,
+    kind: Kind = "alone",
+    model: str = "",
+) -> tuple[Evaluation, list[RolloutRow]]:
+    """`evaluate` with the configuration's samples, temperature, rule, seed and VOID budget."""
+    return evaluate(
+        engine,
+        tasks,
+        samples=config.evaluate.samples,
+        sampling=Sampling(
+            config.rollout.max_new_tokens,
+            temperature=config.evaluate.temperature,
+            top_p=config.evaluate.top_p,
+            stop=config.rollout.stop,
+        ),
+        greedy=config.evaluate.greedy,
+        k=config.evaluate.k,
+        seed=config.seed,
+        judges=judges,
+        rule=find_rule(config.reward.rule, config.reward.options),
+        step=step,
+        kind=kind,
+        model=model,
+        source=config.tasks.source,
+        budget=VoidBudget(config.rollout.void_budget),
+    )
 
 
 def _problem(drawn: Sampled, best: Sampled | None) -> Problem:

@@ -36,7 +36,7 @@ def _is_worth_packing(module: Any) -> bool:
     if type(module) is not torch.nn.Linear or "forward" in vars(module):
         return False
     weight = module.weight
-    return weight.device.type == "cpu" and weight.dtype == torch.float32 and weight.numel() >= WORTH_PACKING
+    return bool(weight.device.type == "cpu" and weight.dtype == torch.float32 and weight.numel() >= WORTH_PACKING)
 
 
 def _packed_forward(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
