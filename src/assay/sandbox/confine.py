@@ -38,24 +38,24 @@ class Confinement:
 
     def enter(self, cpu_s: float, memory_mb: int) -> None:
         """After this the process can be given to a candidate. Raises OSError, and then it must not be."""
-        _limit(resource.RLIMIT_CPU, math.ceil(cpu_s) + 1)  # behind the zygote's own clock, which is finer
-        _limit(resource.RLIMIT_FSIZE, FILE_BYTES)
-        _limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
-        _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_MEMLOCK, 0)
-        _limit(resource.RLIMIT_STACK, memory_mb * MEBIBYTE)
+        limit(resource.RLIMIT_CPU, math.ceil(cpu_s) + 1)  # behind the zygote's own clock, which is finer
+        limit(resource.RLIMIT_FSIZE, FILE_BYTES)
+        limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
+        limit(resource.RLIMIT_CORE, 0)
+        limit(resource.RLIMIT_MEMLOCK, 0)
+        limit(resource.RLIMIT_STACK, memory_mb * MEBIBYTE)
         if self.limits_threads:
-            _limit(resource.RLIMIT_NPROC, THREADS)
+            limit(resource.RLIMIT_NPROC, THREADS)
         drop_capabilities()
         if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "no_new_privs was refused")
         if self.ruleset >= 0:
             landlock.restrict(self.ruleset)
-        _limit(resource.RLIMIT_AS, memory_mb * MEBIBYTE)
+        limit(resource.RLIMIT_AS, memory_mb * MEBIBYTE)
         seccomp.install(self.program)
 
 
-def _limit(kind: int, value: int) -> None:
+def limit(kind: int, value: int) -> None:
     """Soft and hard, or the hard limit that stands if that is lower."""
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:

@@ -103,7 +103,7 @@ class Run:
 
     @property
     def is_over_limit(self) -> bool:
-        return self.killed in ("output", "files", "memory", "lost")
+        return self.killed in ("output", "files", "memory", "processes", "lost")
 
 
 def longest_run(limits: Limits) -> float:

@@ -23,6 +23,7 @@ from assay.sandbox.program import Program, Sandbox, SandboxLost, longest_run, sh
 from assay.verify.base import failed, passed, voided
 from assay.verify.code.asserts import Pair, Weak
 from assay.verify.code.block import find_block
+from assay.verify.code.compiled import run_compiled_tests
 from assay.verify.code.outcome import Tested, judge_calls, judge_script
 from assay.verify.code.truth import CodeTruth, Script, Test, read_truth
 
@@ -77,6 +78,8 @@ def judge_source(truth: CodeTruth, source: str) -> Finding:
 
 def run_tests(sandbox: Sandbox, truth: CodeTruth, source: str, tests: Sequence[Test]) -> Tested:
     """One run for all calls, or one for each script, up to the first that fails."""
+    if truth.language == "c":
+        return run_compiled_tests(truth, source, tests)
     if truth.mode != "stdin":
         calls = [each for each in tests if isinstance(each, (Pair, Weak))]
         wanted = [each.call if isinstance(each, Pair) else each.source for each in calls]

@@ -1,0 +1,158 @@
+"""The `tool` profile: our own compilers and provers on untrusted input, confined by namespaces and held to caps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from assay.sandbox import probe
+from assay.sandbox.program import SandboxMissing
+from assay.sandbox.tool import ToolLimits, run_tool
+from assay.verify.base import judge
+
+SHELL = ["/bin/sh", "-c"]
+SHORT = ToolLimits(cpu_s=1.0, wall_s=5.0, processes=16)
+
+
+def test_a_command_runs_with_its_files_and_gives_back_what_it_made() -> None:
+    result = run_tool(
+        [*SHELL, "cat in/a.txt - > out.txt; echo done; echo trouble >&2; exit 3"],
+        {"in/a.txt": "one "},
+        stdin=b"two",
+        collect=["out.txt", "not-there"],
+    )
+    assert (result.exit_code, result.stdout, result.stderr) == (3, b"done\n", b"trouble\n")
+    assert result.files == {"out.txt": b"one two"}
+    assert not result.has_succeeded
+
+
+def test_it_may_start_other_programs_and_nothing_of_them_stays() -> None:
+    assert run_tool([*SHELL, "echo a | cat | cat; sleep 100 & echo b"]).stdout == b"a\nb\n"
+    assert run_tool([*SHELL, "ls; ls /dev/shm; ls /proc | grep -c '^[0-9]'"], {"x": ""}).stdout.split() == [b"x", b"4"]
+
+
+@pytest.mark.parametrize(
+    ("command", "killed"),
+    [
+        ("while :; do :; done", "cpu"),
+        ("(while :; do :; done) & (while :; do :; done) & wait", "cpu"),
+        ("sleep 100", "wall"),
+        ("for i in $(seq 40); do sleep 100 & done; wait", "processes"),
+        ("bomb() { bomb | bomb & }; bomb; sleep 100", "processes"),
+        ("yes", "output"),
+    ],
+)
+def test_every_cap_is_kept(command: str, killed: str) -> None:
+    limits = ToolLimits(cpu_s=0.5, wall_s=2.0 if killed == "wall" else 60.0, processes=16, most_bytes=1 << 20)
+    start = time.monotonic()
+    result = run_tool([*SHELL, command], limits=limits)
+    assert result.killed == killed
+    assert time.monotonic() - start < 60
+    assert run_tool(["true"]).has_succeeded
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat /etc/passwd",
+        "cat /root/.bashrc",
+        "ls /home",
+        "echo x > /usr/x",
+        "echo x > /x",
+        "unshare -U true",
+        "mount -t tmpfs none /mnt",
+        "head -c 1 /dev/mem",
+        "dd if=/dev/zero of=big bs=1M count=600",
+        'test -n "$SECRET_OF_THE_USER"',
+        f"ls {os.path.dirname(os.path.abspath(__file__))}",
+    ],
+)
+def test_it_is_confined(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_USER", "1")
+    assert not run_tool([*SHELL, command], limits=SHORT).has_succeeded
+
+
+def test_it_has_no_network() -> None:
+    source = "import socket\nfor family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):\n    try: socket.socket(family)\n    except OSError: print('refused')"
+    assert run_tool(["/usr/bin/python3", "-c", source]).stdout == b"refused\n" * 3
+
+
+def test_memory_is_held() -> None:
+    source = "x = bytearray(3 << 30)"
+    assert run_tool(["/usr/bin/python3", "-c", source]).exit_code == 1
+    assert run_tool(["/usr/bin/python3", "-c", source.replace("3 <<", "1 <<")]).exit_code == 0
+
+
+def test_its_installation_is_shown_read_only() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        prover = Path(folder, "prover")
+        prover.write_text("#!/bin/sh\necho proved; echo x > $(dirname $0)/y || echo no\n")
+        prover.chmod(0o755)
+        assert run_tool([str(prover)], readable=[folder]).stdout == b"proved\nno\n"
+        assert os.listdir(folder) == ["prover"]
+
+
+def test_an_installation_below_tmp_would_be_hidden_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="/tmp is the tool's own folder"):
+        run_tool(["true"], readable=["/tmp/prover"])
+
+
+def test_a_command_that_is_not_there_is_127() -> None:
+    result = run_tool(["no-such-prover"])
+    assert (result.exit_code, result.stderr) == (127, b"no-such-prover: No such file or directory\n")
+
+
+@pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x"])
+def test_file_names_lie_in_its_folder(name: str) -> None:
+    with pytest.raises(ValueError, match="own folder"):
+        run_tool(["true"], {name: ""})
+    with pytest.raises(ValueError, match="own folder"):
+        run_tool(["true"], collect=[name])
+
+
+def test_a_link_is_not_collected() -> None:
+    assert (
+        run_tool([*SHELL, "ln -s /etc/hostname a; mkfifo b; mkdir c"], collect=["a", "b", "c"]).files.get("a") is None
+    )
+
+
+def test_without_namespaces_it_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for weaker in ("landlock", "unsafe"):
+        monkeypatch.setenv(probe.VARIABLE, weaker)
+        with pytest.raises(SandboxMissing, match="namespaces only"):
+            run_tool(["true"])
+
+
+C_TRUTH = {
+    "mode": "stdin",
+    "language": "c",
+    "tests": [{"stdin": f"{n}\n", "stdout": f"{n * n + 7}\n"} for n in (3, 10)],
+    "limits": {"cpu_s": 0.5, "wall_s": 5},
+    "block": "whole_text",
+}
+C_RIGHT = '#include <stdio.h>\nint main(void) { int n; scanf("%d", &n); printf("%d\\n", n * n + 7); return 0; }'
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
+@pytest.mark.parametrize(
+    ("source", "outcome", "reason"),
+    [
+        (C_RIGHT, "pass", "correct"),
+        (C_RIGHT.replace("7", "8"), "fail", "wrong_value"),
+        (C_RIGHT.replace("return 0", "return 1"), "fail", "error"),
+        (C_RIGHT.replace("return 0", "for (;;);"), "fail", "timeout"),
+        (C_RIGHT.replace("return 0", "*(volatile int *)0 = 1"), "fail", "error"),
+        ("int main(void) { return x; }", "fail", "error"),
+        ('#include "/etc/passwd"\nint main(void) { return 0; }', "fail", "error"),
+        ("#include <unistd.h>\nint main(void) { for (;;) fork(); }", "fail", "limit"),
+        ('#include <stdio.h>\nint main(void) { for (;;) puts("16"); }', "fail", "limit"),
+    ],
+)
+def test_c_is_the_second_language(source: str, outcome: str, reason: str) -> None:
+    verdict = judge("code", C_TRUTH, source)
+    assert (verdict.outcome.value, verdict.reason.value) == (outcome, reason), verdict
