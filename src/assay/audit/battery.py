@@ -7,10 +7,16 @@ from functools import cache
 from pathlib import Path
 
 from assay.audit.attack import Attack
-from assay.audit.attacks import answers, format, injection, persuasion
+from assay.audit.attacks import answers, format, injection, persuasion, proofs
 from assay.audit.equivalents import EQUIVALENTS
 
-ATTACKS: tuple[Attack, ...] = (*format.ATTACKS, *answers.ATTACKS, *injection.ATTACKS, *persuasion.ATTACKS)
+ATTACKS: tuple[Attack, ...] = (
+    *format.ATTACKS,
+    *answers.ATTACKS,
+    *injection.ATTACKS,
+    *persuasion.ATTACKS,
+    *proofs.ATTACKS,
+)
 BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *ATTACKS)
 
 

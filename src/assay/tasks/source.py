@@ -74,6 +74,7 @@ SOURCES: Registry[Generator] = Registry(
     "source",
     {
         "chain": "assay.tasks.generators.chain:CHAIN",
+        "coq_statements": "assay.tasks.generators.coq_statements:COQ_STATEMENTS",
         "times_tables": "assay.tasks.generators.times_tables:TIMES_TABLES",
         "warehouse": "assay.tasks.generators.warehouse:WAREHOUSE",
     },
