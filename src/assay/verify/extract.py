@@ -139,8 +139,8 @@ def _think_end(text: str, start: int) -> int | None:
 def _fence_end(text: str, start: int, after: int, fence: str) -> int:
     """As CommonMark has it: a fence at a line's start closes at a line's start, any other run of backticks anywhere."""
     sign, count = fence[0], len(fence)
-    again = text.find("```", after)
-    if _begins_line(text, start) and (again < 0 or sign == "~" or text.find("\n", after, again) >= 0):
+    again = text.find("```", after) if sign == "`" else -1
+    if _begins_line(text, start) and (again < 0 or text.find("\n", after, again) >= 0):
         closing = re.compile(rf"^[ \t]*{sign}{{{count},}}[ \t]*$", re.MULTILINE)
     else:
         closing = re.compile(rf"(?<!`)`{{{count}}}(?!`)")

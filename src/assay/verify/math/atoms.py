@@ -29,6 +29,13 @@ from assay.verify.math.unit_names import unit_name
 from assay.verify.math.words import LONGEST_PRODUCT, POWERS, spaced, text_node, unit_label
 
 
+def is_differential(node: Node) -> bool:
+    """`d`, `dx`, `d^2y`: one that stands over another is no quotient with a letter d."""
+    first = node.factors[0] if isinstance(node, Product) else node
+    first = first.base if isinstance(first, Power) else first
+    return isinstance(first, Symbol) and first.name == "d"
+
+
 class Atoms(Reader):
     """Expects `listing`, `relation`, `sum`, `power`, `implied` and `exponent` of its heir."""
 
@@ -272,7 +279,10 @@ class Atoms(Reader):
 
     def fraction(self, token: str) -> Node:
         top = self.braced()
-        return Quotient(top, self.braced())
+        bottom = self.braced()
+        if is_differential(top) and is_differential(bottom) and not isinstance(bottom, Symbol):
+            raise Unreadable("a derivative, which is not evaluated")
+        return Quotient(top, bottom)
 
     def root(self, token: str) -> Node:
         index = 2

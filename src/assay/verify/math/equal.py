@@ -15,8 +15,15 @@ from assay.verify.math.match import Compare, in_any_order, in_order
 from assay.verify.math.near import compare_near
 from assay.verify.math.number import exact
 from assay.verify.math.policy import Policy
-from assay.verify.math.relations import compare_equations, compare_inequalities, is_solved, named_value
-from assay.verify.math.scalar import compare_scalars
+from assay.verify.math.relations import (
+    compare_equations,
+    compare_inequalities,
+    each_named,
+    is_in_order,
+    is_solved,
+    named_value,
+)
+from assay.verify.math.scalar import collect_symbols, compare_scalars
 from assay.verify.math.sets import NoSet, compare_pieces, pieces, variable_of
 from assay.verify.math.settle import COLLECTIONS, settled
 from assay.verify.math.tree import (
@@ -58,7 +65,7 @@ def _compare(truth: Node, answer: Node, policy: Policy) -> Reason:
         return compare_listing(truth, answer, policy)
     if isinstance(answer, Relation):
         named = named_value(answer)
-        if named is not None and not (isinstance(truth, (Combined, Builder))):
+        if named is not None and is_in_order(named) and not isinstance(truth, (Combined, Builder)):
             return _compare(truth, settled(named.value), policy)
         return compare_sets(truth, answer)
     if isinstance(truth, Bracketed):
@@ -166,6 +173,9 @@ def _is_clock(node: Call) -> bool:
 
 
 def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
+    named = each_named(answer)
+    if named is not None and any(isinstance(each, Relation) for each in truth.items):
+        answer = Listing(named, ",")
     if isinstance(answer, Relation) and answer.signs == ("in",):
         answer = answer.sides[1]
     if isinstance(answer, Bracketed):
@@ -261,7 +271,7 @@ def compare_matrix(truth: Matrix, answer: Node, policy: Policy) -> Reason:
 
 
 def compare_sets(truth: Node, answer: Node) -> Reason:
-    mine, its = variable_of(truth), variable_of(answer)
+    mine, its = subject_of(truth), subject_of(answer)
     if (
         mine is not None
         and its is not None
@@ -274,6 +284,16 @@ def compare_sets(truth: Node, answer: Node) -> Reason:
         return compare_pieces(pieces(truth), pieces(answer))
     except NoSet:
         return same_parts(truth, answer)
+
+
+def subject_of(node: Node) -> str | None:
+    """What a set is a set of: its variable, or the only symbol of a relation (`|x| < 2`)."""
+    name = variable_of(node)
+    if name is not None or not isinstance(node, Relation):
+        return name
+    names: set[str] = set()
+    collect_symbols(node, names)
+    return names.pop() if len(names) == 1 else None
 
 
 def same_parts(truth: Node, answer: Node) -> Reason:
@@ -296,6 +316,9 @@ def compare_parts(one: Node, other: Node) -> Reason:
 def compare_relation(truth: Relation, answer: Node, policy: Policy) -> Reason:
     if truth.signs == ("=",):
         named = named_value(truth)
+        parts = each_named(truth) if isinstance(answer, Listing) else None
+        if parts is not None:
+            return compare_listing(Listing(parts, ","), answer, policy)
         if named is not None and is_solved(named):
             if not isinstance(answer, (Relation, Listing)):
                 return _compare(settled(named.value), answer, policy)
@@ -314,7 +337,7 @@ def compare_relation(truth: Relation, answer: Node, policy: Policy) -> Reason:
         return compare_sets(truth, answer)
     if isinstance(answer, Relation) and answer.signs == truth.signs:
         return in_order(truth.sides, answer.sides, within(policy))
-    return UNDECIDED
+    return compare_sets(truth, answer) if "=" not in truth.signs else UNDECIDED
 
 
 def _is_single(node: Relation) -> bool:

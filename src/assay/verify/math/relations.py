@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from assay.core.rng import stream
 from assay.core.types import Reason
-from assay.verify.math.evaluate import Evaluator, Undefined, precision
+from assay.verify.math.bends import extra_points
+from assay.verify.math.evaluate import Budget, Evaluator, Undefined, precision
 from assay.verify.math.modular import NotRational, evaluate, points, prime_above
 from assay.verify.math.scalar import collect_symbols, real_point
 from assay.verify.math.size import difference, size
@@ -65,9 +66,29 @@ def name_of(node: Node) -> str | None:
         return repr(node)
     if isinstance(node, Bracketed) and node.left == "(":
         names = [each.name for each in node.items if isinstance(each, Symbol)]
-        if len(names) == len(node.items) and names == sorted(set(names)):
+        if len(names) == len(node.items) and len(names) == len(set(names)):
             return f"({','.join(names)})"
     return None
+
+
+def is_in_order(named: Named) -> bool:
+    """Is it a single name, or a tuple of names in the alphabet's order, as a bare tuple of values is taken to be?"""
+    if not named.name.startswith("("):
+        return True
+    names = named.name.strip("()").split(",")
+    return names == sorted(names)
+
+
+def each_named(node: Node) -> tuple[Relation, ...] | None:
+    """`(x, y) = (1, 2)` as x = 1 and y = 2; None for anything else."""
+    if not isinstance(node, Relation) or node.signs != ("=",):
+        return None
+    names, values = node.sides
+    if not isinstance(names, Bracketed) or not isinstance(values, Bracketed) or name_of(names) is None:
+        return None
+    if len(names.items) != len(values.items):
+        return None
+    return tuple(Relation(pair, ("=",)) for pair in zip(names.items, values.items, strict=True))
 
 
 def is_solved(named: Named) -> bool:
@@ -159,4 +180,16 @@ def numeric_ratio(left: Node, right: Node) -> int | Reason:
                 break
         if len(ratios) < POINTS_NEEDED:
             return Reason.UNDECIDED
+        budget = Budget()
+        for extra in extra_points(mp, left, right, sorted(names), frozenset(), random, budget):
+            evaluator = Evaluator(mp, extra.point, False, budget)
+            try:
+                one, other = evaluator.value(left), evaluator.value(right)
+            except (Undefined, TooLarge):
+                continue
+            nothing = evaluator.is_noise(one), evaluator.is_noise(other)
+            if nothing[0] is not nothing[1] or (
+                not any(nothing) and abs(one / other - ratios[0]) > abs(ratios[0]) * mp.ldexp(1, -(bits // 2))
+            ):
+                return Reason.WRONG_VALUE
         return 1 if ratios[0] > 0 else -1

@@ -18,6 +18,7 @@ from random import Random
 
 from assay.core.rng import stream
 from assay.core.types import Reason
+from assay.verify.math.bends import extra_points
 from assay.verify.math.evaluate import Budget, Evaluator, Undefined, Value, precision
 from assay.verify.math.modular import NotRational, are_equal
 from assay.verify.math.number import exact
@@ -164,13 +165,31 @@ def compare_functions(left: Node, right: Node, names: list[str], random: Random)
             if values[0] is None or values[1] is None:
                 mismatched = mismatched or number % 8 != INTEGERS  # which may be where a fraction is 0 over 0
                 continue
-            scale = max(abs(values[0]), abs(values[1]), mp.mpf(1))
-            if abs(values[0] - values[1]) > scale * mp.ldexp(1, -(bits // 2)):
+            if differ(mp, values[0], values[1], bits):
                 return Reason.WRONG_VALUE
             agreed += 1
             if agreed == POINTS_ENOUGH:
                 break
+        for extra in extra_points(mp, left, right, names, whole, random, budget):
+            values = [_far(Evaluator(mp, extra.point, is_complex, budget), each) for each in (left, right)]
+            if values[0] is None or values[1] is None:
+                mismatched = mismatched or (values[0] is not values[1] and not extra.is_place)
+            elif differ(mp, values[0], values[1], bits):
+                return Reason.WRONG_VALUE
     return Reason.CORRECT if agreed >= POINTS_NEEDED and not mismatched else Reason.UNDECIDED
+
+
+def differ(mp: Value, one: Value, other: Value, bits: int) -> bool:
+    """By more than rounding?"""
+    return bool(abs(one - other) > max(abs(one), abs(other), mp.mpf(1)) * mp.ldexp(1, -(bits // 2)))
+
+
+def _far(evaluator: Evaluator, node: Node) -> Value | None:
+    """At a point so large that a power may be too: then there is nothing to see."""
+    try:
+        return evaluator.value(node)
+    except (Undefined, TooLarge):
+        return None
 
 
 def _at(evaluator: Evaluator, node: Node) -> Value | None:

@@ -54,6 +54,8 @@ _IGNORED = frozenset(
         r"\bigm",
         r"\middle",
         r"\displaystyle",
+        r"\bf",
+        r"\it",
         r"\textstyle",
         r"\scriptstyle",
         r"\limits",
