@@ -79,7 +79,8 @@ def extra_points(
             for flip in range(4):
                 signs = [-1 if flip == 1 or (flip > 1 and index % 2 == flip % 2) else 1 for index in range(len(names))]
                 yield Extra(
-                    {name: sign * far * _value(mp, random, 1, False) for name, sign in zip(names, signs)}, False
+                    {name: sign * far * _value(mp, random, 1, False) for name, sign in zip(names, signs, strict=True)},
+                    False,
                 )
 
 
