@@ -37,6 +37,7 @@ from assay.verify.math.tree import (
 Value = Any  # an mpmath number: mpf or mpc
 LONGEST_SERIES = 1_000
 MOST_STEPS = 40_000
+MOST_GAMMA_BITS = 1_000
 LARGEST_MAGNITUDE = 60_000  # bits of a number before its point
 
 
@@ -280,8 +281,14 @@ class Evaluator:
             if value < 0:
                 raise Undefined("the factorial of a negative number")
         else:
-            self.budget.spend(100 * self.call_cost)
+            self.check_smooth()
         return self.mp.factorial(value)
+
+    def check_smooth(self) -> None:
+        """The factorial of a number that is no integer takes seconds at some thousand bits, the first time."""
+        if self.mp.prec > MOST_GAMMA_BITS:
+            raise TooLarge(f"the factorial of a number that is no integer, at more than {MOST_GAMMA_BITS} bits")
+        self.budget.spend(100 * self.call_cost)
 
     def step(self, function: str, value: Value) -> Value:
         """floor and ceil: at an integer they jump, and rounding may stand on either side of it."""
@@ -298,7 +305,10 @@ class Evaluator:
     def binomial(self, top: Value, bottom: Value) -> Value:
         if abs(top) > 5_000 or abs(bottom) > 5_000:
             raise TooLarge("a binomial coefficient that is too large")
-        self.budget.spend(100 * self.call_cost)
+        if self.whole(top) is None or self.whole(bottom) is None:
+            self.check_smooth()
+        else:
+            self.budget.spend(100 * self.call_cost)
         return self.mp.binomial(top, bottom)
 
     def modulo(self, value: Value, by: Value) -> Value:
