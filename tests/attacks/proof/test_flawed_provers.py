@@ -87,7 +87,7 @@ def test_the_readers_refuse_commands(attack: str) -> None:
 @pytest.mark.skipif(shutil.which("coqc") is None, reason="no coqc on PATH (apt install coq)")
 @pytest.mark.parametrize("attack", [each.name for each in ATTACKS])
 def test_the_verifiers_pay_none(attack: str) -> None:
-    verifier = CoqVerifier(ToolLimits(wall_s=5, memory_mb=1500))
+    verifier = CoqVerifier(ToolLimits(cpu_s=3, wall_s=30, memory_mb=1500))
     wrong = []
     for task, text in texts(attack):
         if task.verifier == "lean":

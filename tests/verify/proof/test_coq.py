@@ -24,13 +24,14 @@ GOLDEN = Path(__file__).parents[2] / "golden/proof"
 CHUNKS = 8
 HONEST = [json.loads(line) for line in (GOLDEN / "coq_honest.jsonl").read_text(encoding="utf-8").splitlines()]
 CHEATS = [json.loads(line) for line in (GOLDEN / "coq_cheats.jsonl").read_text(encoding="utf-8").splitlines()]
+PATIENT = ToolLimits(cpu_s=90, wall_s=250, memory_mb=3072)
 needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="no coqc on PATH (apt install coq)")
 
 
 @pytest.fixture(scope="module")
 def verifier() -> Iterator[CoqVerifier]:
     """Patient limits: a busy machine makes no false time-out."""
-    made = CoqVerifier(ToolLimits(wall_s=90))
+    made = CoqVerifier(PATIENT)
     yield made
     made.runner.close()
 
@@ -60,7 +61,7 @@ for each in CHEATS:
 @needs_coq
 @pytest.mark.parametrize("kind", sorted(by_kind))
 def test_no_cheat_passes(kind: str) -> None:
-    limits = ToolLimits(wall_s=5, memory_mb=1500) if kind == "bomb" else ToolLimits(wall_s=90)
+    limits = ToolLimits(cpu_s=3, wall_s=30, memory_mb=1500) if kind == "bomb" else PATIENT
     verifier = CoqVerifier(limits)
     wrong = []
     for row in by_kind[kind]:
@@ -83,7 +84,7 @@ def test_the_later_checks_hold_without_the_reader(why: str) -> None:
     row = next(each for each in CHEATS if each["why"] == why)
     coqc = shutil.which("coqc")
     assert coqc is not None
-    result = Compiler(coqc, ToolLimits(wall_s=90)).check(read_truth(row["truth"]), row["response"])
+    result = Compiler(coqc, PATIENT).check(read_truth(row["truth"]), row["response"])
     assert not result.accepted
 
 

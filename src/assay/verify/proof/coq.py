@@ -14,6 +14,7 @@ import atexit
 import threading
 from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 
 from assay.core.types import Finding, Json
 from assay.verify.proof.coq_check import MISSING, Compiler, coq_version, home_of, program
@@ -29,14 +30,15 @@ SESSIONS = 2  # warm processes kept, by preamble
 RESULTS_KEPT = 4096
 
 
-_WARM = ToolLimits(cpu_s=600.0)  # for all the scripts of one process; each has its seconds
+LIMITS = ToolLimits(cpu_s=30.0, wall_s=120.0, memory_mb=3072, file_mb=32)  # of each run
+_WARM = replace(LIMITS, cpu_s=600.0)  # for all the scripts of one process; each has its seconds
 
 
 class CoqRunner:
     """Judges scripts: the warm sessions, the compiler, and the results that both have given."""
 
     def __init__(self, limits: ToolLimits | None = None) -> None:
-        self.limits = limits or ToolLimits()
+        self.limits = limits or LIMITS
         self._compiler: Compiler | None = None
         self._sessions: OrderedDict[str, CoqSession] = OrderedDict()
         self._results: OrderedDict[tuple[CoqTruth, str, str], ProverResult] = OrderedDict()

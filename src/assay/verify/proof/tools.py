@@ -1,10 +1,8 @@
-"""Run a prover's program in a private folder, confined, with limits: files in, files out.
+"""A prover's programs, confined: one run with files in and files out, or a process that answers while it lives.
 
-The sandbox's `tool` profile: namespaces of its own (no network, nothing of the file system but the system's programs and
-what the prover needs, read-only), the filter of system calls for programs that may start others, and limits on time,
-memory, file size, output and processes. Where namespaces do not work nothing is run, and the verdict is VOID.
-
-How a program ended says whose fault that is: `lost` alone is ours, and is never read off what the program wrote.
+`run_tool` is the sandbox's tool profile with the question that a proof asks: whose fault was the end? `lost` alone is
+ours, and is never read off what the program wrote. `start_tool` starts the warm ones (coqtop, a REPL) in namespaces of
+their own, with the same filter; what they say only ever rejects.
 """
 
 from __future__ import annotations
@@ -12,46 +10,31 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import selectors
-import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from time import monotonic
 from typing import Literal, NamedTuple
 
+from assay.core.errors import EnvironmentFault
+from assay.sandbox import tool
 from assay.sandbox.layers import ENVIRONMENT, bubblewrap
 from assay.sandbox.seccomp import tool_filter
+from assay.sandbox.tool import ToolLimits as ToolLimits
 
 MEBIBYTE = 1 << 20
-INSIDE = "/proof"  # where the private folder lies in the sandbox
+INSIDE = "/proof"  # where a warm process's folder lies in its sandbox
 PROCESSES = 64
-LOST_PROBE_SECONDS = 20.0
 
 # dash calls the limit on processes -p, bash -u; it is set inside, where the user's other processes do not count
 _START = f'cd {INSIDE} && {{ ulimit -p {PROCESSES} || ulimit -u {PROCESSES}; }} 2>/dev/null; exec "$@"'
 
 End = Literal["exit", "time", "limit", "lost"]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolLimits:
-    """`cpu_s` is judged first, `wall_s` generously: a busy machine makes no false time-out."""
-
-    cpu_s: float = 30.0
-    wall_s: float = 60.0
-    memory_mb: int = 3072  # address space
-    file_mb: int = 32  # the largest file it may write
-    output_bytes: int = 1 << 20  # stdout and stderr together
+_BROKEN: Mapping[str, End] = {"cpu": "time", "wall": "time"}
 
 
 class ToolRun(NamedTuple):
-    """`limit`: killed, or out of memory, output or file size."""
+    """`limit`: killed, or out of memory, output, file size or processes."""
 
     end: End
     code: int
@@ -69,26 +52,20 @@ def run_tool(
     env: Mapping[str, str] | None = None,
     readable: Sequence[str] = (),
 ) -> ToolRun:
-    """`keep` names the files to bring back; those that are no plain file, or too large, are not brought. `readable`:
-    folders outside /usr that the program needs."""
-    start = monotonic()
-    if trouble := sandbox_trouble():
-        return ToolRun("lost", -1, "", trouble, {}, 0.0)
-    folder = Path(tempfile.mkdtemp(prefix="assay-proof-"))
+    """`keep` names the files to bring back. `readable`: what the program needs outside /usr."""
     try:
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        process = start_tool(command, folder, limits, env, readable)
-        assert process.stdin is not None
-        process.stdin.close()
-        end, out, err = _watch(process, start + limits.wall_s, limits.output_bytes)
-        kept = _bring(folder, keep, limits.file_mb * MEBIBYTE) if end == "exit" else {}
-        texts = out.decode(errors="replace"), err.decode(errors="replace")
-        return ToolRun(end, process.returncode, *texts, kept, monotonic() - start)
-    except OSError as error:
-        return ToolRun("lost", -1, "", f"the sandbox failed: {error}", {}, monotonic() - start)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        result = tool.run_tool(
+            command, files, limits, collect=keep, readable=_outside_usr(readable), environment=env or {}
+        )
+    except (EnvironmentFault, ValueError, OSError) as error:
+        return ToolRun("lost", -1, "", f"the sandbox failed: {error}", {}, 0.0)
+    end: End = "exit"
+    if result.killed:
+        end = _BROKEN.get(result.killed, "limit")
+    elif result.exit_code is None or result.signal:
+        end = "limit"
+    out, err = result.stdout.decode(errors="replace"), result.stderr.decode(errors="replace")
+    return ToolRun(end, result.exit_code or 0, out, err, result.files if end == "exit" else {}, result.wall_s)
 
 
 def start_tool(
@@ -101,9 +78,8 @@ def start_tool(
     """The confined program with pipes; `folder` is its working folder. Raises OSError."""
     # behind the sandbox's own mounts, which would hide what lies below /tmp
     *confined, remount, root, end = bubblewrap()
-    for each in readable:
-        if each != "/usr" and not each.startswith("/usr/"):
-            confined += ["--ro-bind-try", each, each]
+    for each in _outside_usr(readable):
+        confined += ["--ro-bind", each, each]
     # there is no /proc, but Lean asks it where its own program lies (and is process 1)
     confined += ["--bind", str(folder), INSIDE, "--symlink", command[0], "/proc/1/exe"]
     program = os.memfd_create("assay-filter")
@@ -125,19 +101,19 @@ def start_tool(
         os.close(program)
 
 
-@cache
-def sandbox_trouble() -> str:
-    """Why programs cannot be confined here; empty where they can. Tried once, with a program that does nothing."""
-    folder = Path(tempfile.mkdtemp(prefix="assay-proof-"))
-    try:
-        process = start_tool(["/bin/sh", "-c", "exit 7"], folder, ToolLimits())
-        _, _, err = _watch(process, monotonic() + LOST_PROBE_SECONDS, 1 << 16)
-        said = err.decode(errors="replace").strip()[:200]
-        return "" if process.returncode == 7 else f"provers run in namespaces, which do not work here: {said}"
-    except OSError as error:
-        return f"provers run in namespaces, which do not work here: {error}"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill it and all it started, reap it, close its pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def _outside_usr(folders: Sequence[str]) -> list[str]:
+    return [each for each in folders if each != "/usr" and not each.startswith("/usr/") and os.path.exists(each)]
 
 
 def _limiter(limits: ToolLimits) -> Callable[[], None]:
@@ -153,58 +129,3 @@ def _limiter(limits: ToolLimits) -> Callable[[], None]:
             resource.setrlimit(kind, (value, value))
 
     return limit
-
-
-def _watch(process: subprocess.Popen[bytes], until: float, most: int) -> tuple[End, bytes, bytes]:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    out, err = bytearray(), bytearray()
-    end: End = "exit"
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, out)
-        selector.register(process.stderr, selectors.EVENT_READ, err)
-        while selector.get_map() and end == "exit":
-            left = until - monotonic()
-            for key, _ in selector.select(max(0.0, left)):
-                got = os.read(key.fd, 1 << 16)
-                if not got:
-                    selector.unregister(key.fileobj)
-                key.data.extend(got)
-            if len(out) + len(err) > most:
-                end = "limit"
-            elif left <= 0:
-                end = "time"
-    if end == "exit":
-        try:
-            process.wait(max(0.0, until - monotonic()))
-        except subprocess.TimeoutExpired:
-            end = "time"
-    stop(process)
-    killed = -process.returncode if process.returncode < 0 else process.returncode - 128  # as bubblewrap reports it
-    if end == "exit" and killed in (signal.SIGKILL, signal.SIGXCPU):
-        end = "time"  # of the processor; memory and file size do not end in these
-    elif end == "exit" and killed > 0:
-        end = "limit"
-    return end, bytes(out), bytes(err)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill it and all it started, reap it, close its pipes."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-
-
-def _bring(folder: Path, names: Sequence[str], most: int) -> dict[str, bytes]:
-    found = {}
-    for name in names:
-        with contextlib.suppress(OSError):
-            path = folder / name
-            about = path.lstat()
-            if stat.S_ISREG(about.st_mode) and about.st_size <= most:
-                found[name] = path.read_bytes()
-    return found
