@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from assay.audit.attack import Attack
-from assay.audit.attacks import answers, format, injection, persuasion, proofs
+from assay.audit.attacks import answers, code, format, injection, persuasion, proofs
 from assay.audit.equivalents import EQUIVALENTS
 
 ATTACKS: tuple[Attack, ...] = (
@@ -16,6 +16,7 @@ ATTACKS: tuple[Attack, ...] = (
     *injection.ATTACKS,
     *persuasion.ATTACKS,
     *proofs.ATTACKS,
+    *code.ATTACKS,
 )
 BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *ATTACKS)
 

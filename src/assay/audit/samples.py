@@ -9,7 +9,28 @@ NUMBERS = ("168", "12", "-7", "50.35", "1/3", "2500", "0.5", "162", "405", "7")
 WORDS = ("Paris", "north-east", "mitochondria", "2x+1")
 CHOICES = {"A": "the first law", "B": "the second law", "C": "the third law", "D": "none of these laws"}
 
+SQUARES: tuple[Json, ...] = (  # three shapes of one small programming task
+    {
+        "mode": "function",
+        "entry_point": "solve",
+        "tests": [{"args": [n], "expected": n * n + 7} for n in (3, 10, -4)],
+        "visible_tests": [{"args": [1], "expected": 8}],
+        "reference": "def solve(n):\n    return n * n + 7",
+    },
+    {
+        "mode": "stdin",
+        "tests": [{"stdin": f"{n}\n", "stdout": f"{n * n + 7}\n"} for n in (3, 10, -4)],
+        "reference": "print(int(input()) ** 2 + 7)",
+    },
+    {
+        "mode": "asserts",
+        "asserts": [f"assert solve({n}) == {n * n + 7}" for n in (3, 10, -4)],
+        "reference": "def solve(n):\n    return n * n + 7",
+    },
+)
+
 TRUTHS: dict[str, tuple[Json, ...]] = {
+    "code": SQUARES,
     "math": (
         *(*NUMBERS, r"\frac{3}{4}", r"2\sqrt{3}", r"\frac{\pi}{4}", "x^2+1", "(1, 2)", r"\frac{x}{2}", "3x+4y+14=0"),
         {"answer": "50.35", "tolerance": {"absolute": 0.001}},

@@ -1,8 +1,9 @@
 """The system calls that a confined program may make, as a BPF program for the kernel's seccomp.
 
-Two filters. `python_filter` is an allow-list for a candidate program: files (which the mount namespace and landlock
-narrow further), memory, threads, pipes, clocks; no new process, no exec, no sockets but `socketpair` (asyncio's own
-wake-up pipe), no signals to anyone, nothing that talks about namespaces, tracing or keys. `tool_filter` is for programs
+`zygote_filter` and `candidate_filter` together are an allow-list for a candidate program: files (which the mount
+namespace and landlock narrow further), memory, threads, pipes, clocks; no new process, no exec, no sockets but
+`socketpair` (asyncio's own wake-up pipe), no signals to anyone, nothing that talks about namespaces, tracing or keys.
+The long one is entered by the zygote, once, the short one by each candidate. `tool_filter` is for programs
 that we chose ourselves (compilers, provers), which must start others: it refuses what nobody needs and the kernel has
 often been broken through.
 
@@ -128,33 +129,54 @@ clock_adjtime:305:266 iopl:172:-1 ioperm:173:-1 modify_ldt:154:-1 vhangup:153:58
 ioprio_set:251:30 landlock_create_ruleset:444:444 landlock_add_rule:445:445 landlock_restrict_self:446:446
 """)
 
+ZYGOTES_OWN = ("kill", "pidfd_open", "memfd_create")
 SOCKET = _table("socket:41:198")
 CLONE3 = _table("clone3:435:435")
 
 
-def python_filter(machine: str = "", *, writes: bool = True) -> bytes:
-    """For a candidate: threads, files and pipes. Raises OSError on an architecture whose numbers are not listed here.
+def zygote_filter(machine: str = "") -> bytes:
+    """For the zygote, once: what candidates may do, and the little more that starting and ending them takes.
 
-    `writes` False: no file may be made, changed or removed, for where nothing else says which ones may.
+    Raises OSError on an architecture whose numbers are not listed here.
     """
     rules = _rules(machine, ALLOWED, [_answer(ALLOW)])
-    if not writes:
-        rules |= _rules(machine, {each: ALLOWED[each] for each in CHANGES_FILES}, [_answer(REFUSE)])
-        rules |= _rules(machine, {"open": ALLOWED["open"]}, _if_flags(OPEN_TO_WRITE, 0, argument=1))
-        rules |= _rules(machine, {"openat": ALLOWED["openat"]}, _if_flags(OPEN_TO_WRITE, 0, argument=2))
     for table in (NEW_PROCESS, SIGNALS_AND_SOCKETS, NOBODY_NEEDS, SOCKET):
         rules |= _rules(machine, table, [_answer(REFUSE)])
+    rules |= _rules(machine, {each: CONDITIONAL[each] for each in ("prctl", "prlimit64")}, [_answer(ALLOW)])
+    for table in (SIGNALS_AND_SOCKETS, NOBODY_NEEDS):
+        rules |= _rules(machine, {each: table[each] for each in ZYGOTES_OWN if each in table}, [_answer(ALLOW)])
     tests = {
-        "clone": _if_flags(CLONE_THREAD_FLAGS | CLONE_NAMESPACES, CLONE_THREAD_FLAGS),
+        "clone": _if_flags(CLONE_NAMESPACES, 0),
         "ioctl": _if_among(1, IOCTLS),
         "fcntl": _if_among(1, FCNTLS),
-        "prctl": _if_among(0, (PR_SET_NAME, PR_GET_NAME)),
-        "prlimit64": _if_among(0, (0,)),  # its own limits only, which can but fall
         "socketpair": _if_among(0, (AF_UNIX,)),
     }
     for name, code in tests.items():
         rules |= _rules(machine, {name: CONDITIONAL[name]}, code)
     return _assemble(machine, rules, UNKNOWN)
+
+
+def candidate_filter(machine: str = "", *, writes: bool = True) -> bytes:
+    """For each candidate, on top of the zygote's: no more processes, signals to others, or filters. It is short, because
+    the kernel takes its time over every filter that is installed.
+
+    `writes` False: no file may be made, changed or removed, for where nothing else says which ones may.
+    """
+    rules: dict[int, tuple[Instruction, ...]] = {}
+    for table in (SIGNALS_AND_SOCKETS, NOBODY_NEEDS):
+        rules |= _rules(machine, {each: table[each] for each in ZYGOTES_OWN if each in table}, [_answer(REFUSE)])
+    tests = {
+        "clone": _if_flags(CLONE_THREAD_FLAGS | CLONE_NAMESPACES, CLONE_THREAD_FLAGS),
+        "prctl": _if_among(0, (PR_SET_NAME, PR_GET_NAME)),
+        "prlimit64": _if_among(0, (0,)),  # its own limits only, which can but fall
+    }
+    for name, code in tests.items():
+        rules |= _rules(machine, {name: CONDITIONAL[name]}, code)
+    if not writes:
+        rules |= _rules(machine, {each: ALLOWED[each] for each in CHANGES_FILES}, [_answer(REFUSE)])
+        rules |= _rules(machine, {"open": ALLOWED["open"]}, _if_flags(OPEN_TO_WRITE, 0, argument=1))
+        rules |= _rules(machine, {"openat": ALLOWED["openat"]}, _if_flags(OPEN_TO_WRITE, 0, argument=2))
+    return _assemble(machine, rules, ALLOW)
 
 
 def tool_filter(machine: str = "") -> bytes:
@@ -166,6 +188,9 @@ def tool_filter(machine: str = "") -> bytes:
     return _assemble(machine, rules, ALLOW)
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
 class _FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
@@ -173,11 +198,10 @@ class _FilterProgram(ctypes.Structure):
 def install(program: bytes) -> None:
     """Put this process (a single thread) and all it starts under the filter, for good. Raises OSError."""
     PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
-    libc = ctypes.CDLL(None, use_errno=True)
     arguments = _FilterProgram(len(program) // 8, program)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+    if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs was refused")
-    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(arguments), 0, 0):
+    if _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(arguments), 0, 0):
         raise OSError(ctypes.get_errno(), "the seccomp filter was refused")
 
 

@@ -83,18 +83,18 @@ class Zygote:
         self._buffer = bytearray(CHUNK)
         self._view = memoryview(self._buffer)
         self._nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        threading.stack_size(THREAD_STACK)
+        os.environ.pop("ASSAY_PARENT", None)
+        warm_up()
         self._confinement: Confinement | None = None
         if settings.confines:
             devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-            self._confinement = Confinement.prepare(
+            self._confinement = Confinement.begin(
                 [*settings.readable, *devices[3:]],
                 [*settings.folders, *devices[:3]],
                 with_landlock=settings.with_landlock,
                 namespace=settings.is_first,
             )
-        threading.stack_size(THREAD_STACK)
-        os.environ.pop("ASSAY_PARENT", None)
-        warm_up()
 
     def serve(self) -> None:
         os.write(1, b"ready\n")
