@@ -110,6 +110,12 @@ def test_several_accepted_answers_and_a_box_for_a_truth() -> None:
     assert not verdict(truth, "4").is_pass
 
 
+def test_no_answers_unit_brings_a_verdict_to_void() -> None:
+    truth = {"answer": r"5\text{ m}", "units": "convert"}
+    for unit in ("wugs", "furlong", "parsecs", "apples", "m per wug"):
+        assert verdict(truth, f"5\\text{{ {unit}}}").outcome is Outcome.FAIL
+
+
 def test_the_evidence_says_how_both_sides_were_read() -> None:
     found = verdict(r"\frac{\sqrt3}{2}", r"\sin 60^\circ")
     assert found.evidence == {"read": "sin(60*[degree])", "truth": "sqrt(3)/2"}

@@ -158,10 +158,6 @@ def conversion(truth: Dimensions, answer: Dimensions) -> Fraction | None:
     return theirs[1] / ours[1] if ours[0] == theirs[0] else None
 
 
-def is_known(unit: Dimensions) -> bool:
-    return all(name in tables().worth for name, _ in unit)
-
-
 _COMPOSED = {"volume": (("length", 3),), "area": (("length", 2),), "speed": (("length", 1), ("time", -1))}
 
 
@@ -179,8 +175,14 @@ def _in_base(unit: Dimensions) -> tuple[Dimensions, Fraction] | None:
 
 
 def _pint_conversion(truth: Dimensions, answer: Dimensions) -> Fraction | None:
-    """By pint, for units that the table does not know. Its registry is made once, and only read after that."""
-    registry = pint_registry()
+    """By pint, for units that the table does not know. Its registry is made once, and only read after that.
+
+    Without pint they are different: an answer's unit never makes a verdict VOID. A truth's does, when it is read.
+    """
+    try:
+        registry = pint_registry()
+    except MissingExtra:
+        return None
     try:
         ours, theirs = (registry.parse_units(_spelled(each)) for each in (truth, answer))
         return Fraction(registry.Quantity(1, theirs).to(ours).magnitude).limit_denominator(10**12)
@@ -207,6 +209,13 @@ def pint_registry() -> Any:
 
 def _spelled(unit: Dimensions) -> str:
     return " * ".join(f"{name.removeprefix('word:')}**{power}" for name, power in unit)
+
+
+def require_conversion(truth: Node) -> None:
+    """Raises MissingExtra when a truth that lets units be converted has one that only pint knows."""
+    unit = split(truth).unit
+    if unit is not None and _in_base(unit) is None:
+        pint_registry()
 
 
 def scaled(value: Node, by: Node | None) -> Node:

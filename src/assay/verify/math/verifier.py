@@ -20,6 +20,7 @@ from assay.verify.math.parse import parse
 from assay.verify.math.policy import STRICT, Policy, read_policy
 from assay.verify.math.render import render
 from assay.verify.math.tree import Node, TooLarge, Unreadable, Word
+from assay.verify.math.units import require_conversion
 
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")
 _TWO_READINGS = re.compile(r"[0-9],[0-9]|[0-9]e[+-][0-9]")
@@ -59,9 +60,12 @@ class MathVerifier:
         import mpmath  # noqa: F401
 
     def read(self, truth: Json) -> MathTruth:
-        """Raises TruthError for an answer that cannot be read."""
+        """Raises TruthError for an answer that cannot be read, MissingExtra for units that only pint can convert."""
         answers, field, policy = read_policy(truth)
         accepted = tuple(_accept(each, policy) for each in answers)
+        if policy.units == "convert":
+            for each in accepted:
+                require_conversion(each.tree)
         integers = [each.integer for each in accepted if each.integer is not None]
         is_plain = policy is STRICT and len(integers) == len(accepted)
         texts = frozenset(each.text for each in accepted)
