@@ -41,3 +41,10 @@ def test_the_same_seed_gives_the_same_losses():
     settings = SftConfig(steps=4, batch_size=2)
     one, same, other = (sft(build_tiny("abcd"), EXAMPLES, settings, seed=seed) for seed in (0, 0, 1))
     assert one == same != other
+
+
+def test_it_stops_once_the_recent_losses_have_reached_the_target():
+    settings = SftConfig(60, batch_size=4, learning_rate=1e-2, warmup_steps=5, schedule="constant", target_loss=0.3)
+    losses = sft(build_tiny("abcd"), EXAMPLES, settings, seed=0)
+    assert 10 <= len(losses) < 60
+    assert sum(losses[-10:]) <= 3.0 < sum(losses[-11:-1])

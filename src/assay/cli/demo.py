@@ -15,7 +15,8 @@ from assay.core.layers import Layered, validate
 from assay.core.run_folder import RunFolder
 from assay.recipes import built_in
 
-COLD_START_STEPS = 240
+COLD_START_STEPS = 900  # at most
+COLD_START_LOSS = 0.05  # nats a token: after how many steps the decoder sees how chains work varies with the seed
 COLD_START_EXAMPLES = 20_000
 
 
@@ -91,14 +92,14 @@ def cold_started(config: RunConfig, folder: Path, console: Console) -> RunConfig
         losses = sft(
             loaded,
             examples,
-            SftConfig(steps=COLD_START_STEPS, batch_size=96, learning_rate=8e-3),  # measured: tasks/generators/chain
+            SftConfig(COLD_START_STEPS, 64, 4e-3, schedule="constant", target_loss=COLD_START_LOSS),
             seed=config.seed,
             progress=lambda step, loss: bar.update(work, completed=step, loss=loss),
         )
     start = folder.with_name(f"{folder.name}-cold-start")
     save_model(loaded.model, loaded.tokenizer, start)
     console.print(
-        f"[bold cyan]cold start[/] {COLD_START_STEPS} SFT steps on {count} worked examples: loss {losses[0]:.2f} to {losses[-1]:.2f} nats a token",
+        f"[bold cyan]cold start[/] {len(losses)} SFT steps on {count} worked examples: loss {losses[0]:.2f} to {losses[-1]:.2f} nats a token",
         highlight=False,
         soft_wrap=True,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -39,6 +40,11 @@ class SftConfig:
     warmup_steps: int = 10
     row_tokens: int = 8192
     max_grad_norm: float = 1.0
+    schedule: Literal["constant", "cosine"] = "cosine"
+    target_loss: float | None = None  # stop early once the mean of the last RECENT losses is no higher, nats a token
+
+
+RECENT = 10
 
 
 def sft(
@@ -61,7 +67,7 @@ def sft(
         batches = pack(chosen, normaliser=tokens, row_tokens=config.row_tokens, device=loaded.device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(
-                config.learning_rate, step, config.steps, warmup=config.warmup_steps, schedule="cosine"
+                config.learning_rate, step, config.steps, warmup=config.warmup_steps, schedule=config.schedule
             )
         optimiser.zero_grad(set_to_none=True)
         total = 0.0
@@ -75,6 +81,8 @@ def sft(
         optimiser.step()
         losses.append(total)
         progress(step, total)
+        if config.target_loss is not None and step >= RECENT and sum(losses[-RECENT:]) <= RECENT * config.target_loss:
+            break
     return losses
 
 

@@ -8,8 +8,8 @@ results in reverse. That line is what is judged: it can only be right when every
 single digit would pay one guess in ten, and teaches nothing). It is compared as text, by the `choice` verifier: 0349 and
 349 are two answers, for `math` they are one.
 
-The trace repeats each operation so that a step needs only what stands right before it. Measured with the tiny decoder,
-240 steps of SFT on 96 examples each: held-out pass@1 0.38 and greedy 0.74; with the bare results as the trace, 0.03.
+The trace repeats each operation so that a step needs only what stands right before it. With the bare results as the
+trace, 240 steps of SFT leave the tiny decoder at a held-out pass@1 of 0.03.
 """
 
 from __future__ import annotations
