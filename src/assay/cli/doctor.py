@@ -22,6 +22,7 @@ import typer
 
 from assay.core.cache import cache_folder
 from assay.core.types import Json
+from assay.sandbox.probe import sandbox_sections
 from assay.verify.pool import cores
 
 State = Literal["there", "missing", "warning"]
@@ -174,7 +175,32 @@ def tools() -> Section:
     return Section("tools", tuple(lines))
 
 
-SECTIONS: tuple[Callable[[], Section], ...] = (machine, software, extras, models, tools)
+def sandbox() -> Section:
+    """Which layer of isolation programs get here, what each layer was asked, and what it answered."""
+    summary, *layers = sandbox_sections()
+    chosen = summary.rows[0][1]
+    is_there = not chosen.startswith("none")
+    lines = [
+        Line(
+            summary.rows[0][0],
+            chosen,
+            "there" if is_there else "warning",
+            "" if is_there else "Linux with user namespaces, or at least landlock and seccomp, would be right",
+            chosen,
+        )
+    ]
+    for layer in layers:
+        (_, state), *answers = layer.rows
+        label = layer.title.removeprefix("sandbox layer ")
+        lines.append(Line(label, state, "there" if state == "works" else "missing", value=dict(layer.rows)))
+        for answer in sorted({each for _, each in answers}):
+            acts = ", ".join(act for act, each in answers if each == answer)
+            state_of: State = "warning" if answer.startswith("ALLOWED") else "there"
+            lines.append(Line(f"{label}: {answer}", acts, state_of))
+    return Section("sandbox", tuple(lines))
+
+
+SECTIONS: tuple[Callable[[], Section], ...] = (machine, software, extras, models, tools, sandbox)
 
 EXTRAS = {
     "train": "sample and train on this machine",
