@@ -137,7 +137,7 @@ def test_smollm2_is_converted_once_and_speaks(monkeypatch):
 
 
 @pytest.mark.smollm2
-def test_another_cache_folder_and_a_gguf_by_its_path_are_used(monkeypatch, tmp_path):
+def test_the_conversion_is_looked_for_in_the_cache_folder_that_is_set(monkeypatch, tmp_path):
     converted = smollm2_folder()
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
     (tmp_path / converted.name).symlink_to(converted)
