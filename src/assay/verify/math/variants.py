@@ -3,8 +3,13 @@ r"""`\pm`: one text, two values. All signs in an expression go together: `\pm` a
 from __future__ import annotations
 
 from assay.verify.math.tree import (
+    Bracketed,
+    Builder,
     Call,
+    Combined,
     Either,
+    Listing,
+    Matrix,
     Negative,
     Node,
     Power,
@@ -12,6 +17,7 @@ from assay.verify.math.tree import (
     Quotient,
     Relation,
     Root,
+    Series,
     Sum,
     children,
 )
@@ -29,7 +35,7 @@ def variants(node: Node) -> list[Node]:
 
 
 def signed(node: Node, sign: int) -> Node:
-    """With every `\\pm` taken as that sign."""
+    """With every `\\pm` taken as that sign. None is left: what still had one would be taken apart for ever."""
     if isinstance(node, Either):
         inner = signed(node.of, sign)
         return inner if node.sign == sign else Negative(inner)
@@ -49,4 +55,17 @@ def signed(node: Node, sign: int) -> Node:
         return Call(node.name, tuple(signed(each, sign) for each in node.args))
     if isinstance(node, Relation):
         return Relation(tuple(signed(each, sign) for each in node.sides), node.signs)
+    if isinstance(node, Bracketed):
+        return Bracketed(node.left, tuple(signed(each, sign) for each in node.items), node.right)
+    if isinstance(node, Listing):
+        return Listing(tuple(signed(each, sign) for each in node.items), node.joiner)
+    if isinstance(node, Matrix):
+        return Matrix(tuple(tuple(signed(each, sign) for each in row) for row in node.rows), node.kind)
+    if isinstance(node, Series):
+        low, high, body = (signed(each, sign) for each in (node.low, node.high, node.body))
+        return Series(node.kind, node.variable, low, high, body)
+    if isinstance(node, Combined):
+        return Combined(node.kind, tuple(signed(each, sign) for each in node.parts))
+    if isinstance(node, Builder):
+        return Builder(signed(node.element, sign), tuple(signed(each, sign) for each in node.conditions))
     return node
