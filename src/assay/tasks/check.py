@@ -25,6 +25,10 @@ ENDLESS = 512  # tasks checked of a source without end
 JUDGED = 512  # tasks whose truth is judged against itself, and that meet the constant answers
 CONSTANTS = 3  # the most frequent truths, tried as an answer to every task
 NAMED = 3  # examples in a sentence
+REFERENCES, MUTANTS = (
+    32,
+    8,
+)  # code tasks whose reference solution is run, and changes of each that their tests should see
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class _Findings:
     unreadable: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
+    living: list[str] = field(default_factory=list)  # code tasks whose tests let a changed reference pass
 
 
 def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> CheckReport:
@@ -109,6 +114,11 @@ def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> Chec
         reports.append(report)
         problems += found.unreadable + found.refused + found.contradicted
         notes += _notes(report)
+        if found.living:
+            notes.append(
+                f"the tests of {len(found.living)} code tasks let a changed reference pass: "
+                + "; ".join(found.living[:NAMED])
+            )
     shared_prompts = shared_problems = 0
     if len(seen) == 2:
         first, second = seen
@@ -157,7 +167,23 @@ def _read(source: TaskSource) -> _Findings:
                 f"{place_of(source, index)}: {case.label.partition('@')[0]} does not accept the truth "
                 f"{dumps(task.truth)[:80]} as its own answer ({verdict.reason.value.replace('_', ' ')})"
             )
+    _run_references(source, found)
     return found
+
+
+def _run_references(source: TaskSource, found: _Findings) -> None:
+    """Code tasks with a reference solution: it must pass, and changed ones should not."""
+    coded = [index for index, task in found.tasks.items() if task.verifier == "code" and index in found.cases]
+    for index in coded[:REFERENCES]:
+        from assay.verify.code.mutate import check_reference
+
+        report = check_reference(found.cases[index].truth, MUTANTS)
+        if report is not None and report.failure is not None:
+            reason = report.failure.value.replace("_", " ")
+            found.refused.append(f"{place_of(source, index)}: the reference solution fails its own tests ({reason})")
+        elif report is not None and report.living:
+            changes = ", ".join(each.change for each in report.living[:NAMED])
+            found.living.append(f"{place_of(source, index)} ({len(report.living)} of {report.mutants}: {changes})")
 
 
 def _report(source: TaskSource, found: _Findings) -> SplitReport:
