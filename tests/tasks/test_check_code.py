@@ -6,7 +6,6 @@ from assay.core.types import Message, Task
 from assay.tasks.check import check_sources
 from assay.tasks.listed import ListedTasks
 
-
 ABSOLUTE = "def f(x):\n    return abs(x) + 1\n"
 
 
