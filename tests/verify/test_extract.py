@@ -90,6 +90,8 @@ def test_no_box_or_more_than_one(response: str, reason: Reason) -> None:
         ("answer_tag", "<answer></answer>", None, NO),
         ("answer_tag", "<answer>5</answer><answer>5</answer>", None, TWO),
         ("answer_tag", "<answer>5", None, BAD),
+        ("answer_tag", "<answer>5</ANSWER>", None, BAD),
+        ("answer_tag", "<answer>5</answer><ANSWER>6</ANSWER>", None, TWO),
         ("answer_tag", "</answer>5<answer>", None, BAD),
         ("answer_tag", r"\boxed{5}", None, NO),
         ("hash_line", "so\n#### 5", "5", None),

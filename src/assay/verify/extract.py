@@ -248,13 +248,15 @@ def _content(text: str) -> Field:
 
 
 def _answer_tag(text: str) -> Field:
-    tags = [(found.group(1), found.start(), found.end()) for found in _TAG.finditer(text)]
+    tags = list(_TAG.finditer(text))
     if not tags:
         return _NONE
     if len(tags) != 2:
         return _AMBIGUOUS if len(tags) > 2 else _MALFORMED
-    (is_end, _, start), (is_end_too, end, _) = tags
-    return _MALFORMED if is_end or not is_end_too else _content(text[start:end])
+    opening, closing = tags
+    if opening[1] or not closing[1] or not (opening[0].islower() and closing[0].islower()):
+        return _MALFORMED  # `<answer>...</ANSWER>`: a tag in capitals counts as a tag, so that it cannot hide a second field
+    return _content(text[opening.end() : closing.start()])
 
 
 def _hash_line(text: str) -> Field:
