@@ -14,7 +14,7 @@ from assay.verify.base import judge
 from assay.verify.pool import JudgePool, JudgeRequest
 from assay.verify.proof import coq_check
 from assay.verify.proof.coq import CoqVerifier
-from assay.verify.proof.coq_check import Compiler, read_assumptions
+from assay.verify.proof.coq_check import Compiler, home_of, read_assumptions
 from assay.verify.proof.coq_header import read_truth
 from assay.verify.proof.coqtop import CoqSession, OutOfStep
 from assay.verify.proof.runner import Stage
@@ -139,7 +139,7 @@ def test_an_early_refusal_is_quick_and_says_where(verifier: CoqVerifier) -> None
     judge(verifier, truth, "Proof. intros n. reflexivity. Qed.")
     verdict = judge(verifier, truth, "Proof. intros n. exact nothing. Qed.")
     assert verdict.evidence["early"] is True
-    assert verdict.evidence["sentence"] == 2
+    assert verdict.evidence["sentence"] == 3  # counted from 1
     assert "nothing" in str(verdict.evidence["messages"])
 
 
@@ -158,7 +158,8 @@ def test_through_the_pool() -> None:
 
 @needs_coq
 def test_a_session_forgets_every_script() -> None:
-    session = CoqSession(str(shutil.which("coqtop")), "Require Import List.\n", {}, ToolLimits())
+    coqtop = str(shutil.which("coqtop"))
+    session = CoqSession(coqtop, "Require Import List.\n", {}, PATIENT, home_of(coqtop))
     try:
         for _ in range(3):
             assert session.run(["Theorem t : True.", "Proof.", "exact I.", "Qed."], 20)[-1] == (None, False)

@@ -30,7 +30,7 @@ SESSIONS = 2  # warm processes kept, by preamble
 RESULTS_KEPT = 4096
 
 
-LIMITS = ToolLimits(cpu_s=30.0, wall_s=120.0, memory_mb=3072, file_mb=32)  # of each run
+LIMITS = ToolLimits(cpu_s=20.0, wall_s=120.0, memory_mb=3072, file_mb=32)  # of each run
 _WARM = replace(LIMITS, cpu_s=600.0)  # for all the scripts of one process; each has its seconds
 
 
