@@ -263,9 +263,3 @@ def order(left: Node, right: Node) -> int | None:
             return 1 if evaluator.value(left) > evaluator.value(right) else -1
     except Undefined:
         return None
-
-
-def negated(node: Node) -> Node:
-    if isinstance(node, Negative):
-        return node.of
-    return Number(-node.value, f"-{node.text}") if isinstance(node, Number) else Negative(node)
