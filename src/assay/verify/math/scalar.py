@@ -28,7 +28,6 @@ from assay.verify.math.tree import (
     Constant,
     Negative,
     Node,
-    Number,
     Power,
     Series,
     Symbol,
