@@ -32,6 +32,7 @@ MISSING = (
 )
 OPTIONS = ("-q", "-w", "none", "-Q", ".", FOLDER)
 COMPILED_KEPT = 256
+OURS = ToolLimits(cpu_s=120.0, wall_s=600.0, memory_mb=4096)  # for the preamble and the statement
 
 _NAME = re.compile(r"[^\W\d][\w'.]*")
 
@@ -84,10 +85,10 @@ class Compiler:
         return _kept(self._compiled, truth, lambda: self._compile("Spec", truth.spec, preamble.files))
 
     def _compile(self, name: str, text: str, files: dict[str, bytes]) -> Compiled:
-        run = self._coqc(name, text, files)
+        run = self._coqc(name, text, files, OURS)
         vo = run.files.get(f"{name}.vo")
-        if run.end == "lost":
-            return Compiled({}, refused(Stage.LOST, run.err))
+        if run.end in ("lost", "time"):  # a machine too busy for our own text says nothing about it
+            return Compiled({}, refused(Stage.LOST, run.err or f"the task's own files took more than {OURS.cpu_s:g} s"))
         if run.end != "exit" or run.code or vo is None:
             what = "preamble" if name == "Pre" else "statement"
             return Compiled({}, refused(Stage.TRUTH, f"the {what} does not compile: {said(run)}"))
@@ -145,10 +146,14 @@ class Compiler:
             return refused(Stage.AXIOMS, f"axioms whose names are not clear: {', '.join(names)}")
         return found
 
-    def _coqc(self, name: str, text: str, files: dict[str, bytes]) -> ToolRun:
+    def _coqc(self, name: str, text: str, files: dict[str, bytes], limits: ToolLimits | None = None) -> ToolRun:
         sources = {**files, f"{name}.v": text.encode()}
         return run_tool(
-            [self.coqc, *OPTIONS, f"{name}.v"], sources, self.limits, keep=[f"{name}.vo"], readable=home_of(self.coqc)
+            [self.coqc, *OPTIONS, f"{name}.v"],
+            sources,
+            limits or self.limits,
+            keep=[f"{name}.vo"],
+            readable=home_of(self.coqc),
         )
 
 

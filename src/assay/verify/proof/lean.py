@@ -177,8 +177,8 @@ class LeanRunner:
         files: dict[str, bytes] = {}
         for module, text, what in (("AssayPre", truth.header, "header"), ("AssaySpec", truth.spec, "statement")):
             run, compiled = self._compile(tools, module, text + "\n", files)
-            if run.end == "lost":
-                return refused(Stage.LOST, run.err)
+            if run.end in ("lost", "time"):  # a machine too busy for our own text says nothing about it
+                return refused(Stage.LOST, run.err or f"the task's {what} took too long to compile")
             if run.end != "exit" or run.code or compiled is None:
                 return self._keep(key, refused(Stage.TRUTH, f"the {what} does not compile: {_said(run)}"))
             files[f"{module}.olean"] = compiled
