@@ -21,7 +21,7 @@ from assay.verify.proof.runner import Stage
 from assay.verify.proof.tools import ToolLimits
 
 GOLDEN = Path(__file__).parents[2] / "golden/proof"
-CHUNKS = 8
+CHUNKS = 24  # small tests run beside each other
 HONEST = [json.loads(line) for line in (GOLDEN / "coq_honest.jsonl").read_text(encoding="utf-8").splitlines()]
 CHEATS = [json.loads(line) for line in (GOLDEN / "coq_cheats.jsonl").read_text(encoding="utf-8").splitlines()]
 PATIENT = ToolLimits(cpu_s=90, wall_s=250, memory_mb=3072)
@@ -43,6 +43,7 @@ def test_there_are_enough() -> None:
 
 
 @needs_coq
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_honest_scripts_pass(chunk: int, verifier: CoqVerifier) -> None:
     lost = []
@@ -59,6 +60,7 @@ for each in CHEATS:
 
 
 @needs_coq
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", sorted(by_kind))
 def test_no_cheat_passes(kind: str) -> None:
     limits = ToolLimits(cpu_s=3, wall_s=30, memory_mb=1500) if kind == "bomb" else PATIENT

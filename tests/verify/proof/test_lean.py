@@ -87,6 +87,7 @@ def test_what_needs_a_library_is_refused_by_the_reader(row: dict[str, str]) -> N
         allow(read_truth(row["truth"]), row["response"])
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", sorted({row["kind"] for row in ROWS}))
 def test_live(kind: str, verifier: LeanVerifier) -> None:
     """Every row that this Lean can judge: PASS or FAIL as it should be, and never VOID."""
@@ -99,6 +100,7 @@ def test_live(kind: str, verifier: LeanVerifier) -> None:
     assert not wrong
 
 
+@pytest.mark.timeout(900)
 def test_the_later_checks_hold_without_the_reader(
     lean: str, verifier: LeanVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
