@@ -67,7 +67,7 @@ def test_what_is_shown_is_a_file_that_says_the_same(tmp_path: Path, recipe: str,
 def test_origins_stand_behind_the_values() -> None:
     lines = run("show", "demo", "--set", "seed=7").stdout.splitlines()
     assert any(line.startswith("seed = 7 ") and line.endswith("  # --set") for line in lines)
-    assert any(line.startswith("steps = 14 ") and line.endswith("  # recipe demo") for line in lines)
+    assert any(line.startswith("steps = 20 ") and line.endswith("  # recipe demo") for line in lines)
     assert any(line.startswith("# lora is not set ") and line.endswith("  # default") for line in lines)
 
 

@@ -60,7 +60,7 @@ def test_the_table_for_people(tmp_path: Path, tasks: Path) -> None:
     shown = run(script(tmp_path / "a.json", 2), "--engine", "scripted", "--tasks", tasks, "--samples", 4)
     assert shown.exit_code == 0, shown.output
     for words in ("4 problems", "pass@1", "0.500", "95 % interval", "answered"):
-        assert words in shown.output
+        assert words in " ".join(shown.output.split())  # a narrow terminal breaks the title
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ ASK = {
 
 class GymOptions(Section):
     size: int = Field(200, ge=2, description="entries made, before they are divided into the two splits")
-    held_out_share: float = Field(0.2, gt=0, lt=1)
+    held_out_share: float = Field(0.2, gt=0, lt=1, description="share of the questions held out, by hash")
     field: str = Field("answer_tag", description="where the answer must stand")
     instruction: str | None = Field(
         None, description="put behind each question; default: a sentence asking for the field"

@@ -110,7 +110,7 @@ def code_visible_only(task: Task, witness: Witness) -> Iterable[str]:
 def code_several_blocks(task: Task, witness: Witness) -> Iterable[str]:
     """Two programs in one response, one of them the reference solution where the truth has one."""
     truth = _truth(task)
-    if truth.get("block", "only") != "only":
+    if task.verifier != "code" or truth.get("block", "only") != "only":
         return []
     right = truth.get("reference") if isinstance(truth.get("reference"), str) else "x = 1"
     return [
@@ -158,11 +158,11 @@ def programs(task: Task, prelude: str, *values: str) -> list[str]:
 
 
 def called(task: Task) -> list[str]:
-    """The names that this task's tests call."""
+    """The names that this task's tests call, sorted."""
     truth = _truth(task)
     if isinstance(truth.get("entry_point"), str):
         return [truth["entry_point"]]
-    names: dict[str, None] = {}
+    names: set[str] = set()
     for source in truth.get("asserts", ()):
         try:
             tree = ast.parse(str(source).strip())
@@ -170,8 +170,8 @@ def called(task: Task) -> list[str]:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in BUILTINS:
-                names[node.func.id] = None
-    return list(names)
+                names.add(node.func.id)
+    return sorted(names)
 
 
 BUILTINS = frozenset(
