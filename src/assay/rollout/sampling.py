@@ -12,6 +12,7 @@ import numpy
 import torch
 from torch import Tensor
 
+from assay.core.errors import NonFiniteStep
 from assay.core.rng import Key, derive
 from assay.rollout.engine import Sampling
 
@@ -25,7 +26,10 @@ def uniforms(seed: int, key: Key, sample: int, count: int) -> Tensor:
 
 
 def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """(tokens [R], log-probs [R]) from logits [R, V] (overwritten) and uniforms [R]. Temperature 0 is greedy."""
+    """(tokens [R], log-probs [R]) from logits [R, V] (overwritten) and uniforms [R]. Temperature 0 is greedy.
+
+    Raises NonFiniteStep when the logits are not finite.
+    """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if sampling.temperature > 0 and sampling.temperature != 1.0:
         logits = logits.div_(sampling.temperature)
@@ -34,6 +38,11 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     largest, best = logits.max(dim=-1)  # [R]
     weights = (logits - largest[:, None]).exp_()  # [R, V] unnormalised probabilities
     sums, total = _block_sums(weights)
+    if not total.isfinite().all():
+        raise NonFiniteStep(
+            "the policy's logits are not finite, so nothing can be sampled: its weights have diverged. Go back to an earlier "
+            "checkpoint with a lower learn.learning_rate"
+        )
     tokens = best if sampling.temperature == 0 else _invert(weights, sums, uniform.to(logits.device) * total)
     chosen = logits.gather(-1, tokens[:, None])[:, 0]
     return tokens, (chosen - largest).to(torch.float64) - total.log()
