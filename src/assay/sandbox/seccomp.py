@@ -179,11 +179,19 @@ def candidate_filter(machine: str = "", *, writes: bool = True) -> bytes:
     return _assemble(machine, rules, ALLOW)
 
 
-def tool_filter(machine: str = "") -> bytes:
-    """For compilers and provers: processes and exec, but no namespaces, tracing, keys, mounts or network sockets."""
+def tool_filter(machine: str = "", *, alone: bool = False) -> bytes:
+    """For compilers and provers: processes and exec, but no namespaces, tracing, keys, mounts or network sockets.
+
+    `alone`: threads, but no other process. Where one process is all that is allowed, the kernel keeps to it: a bomb of
+    `fork` doubles faster than anyone watching can kill it.
+    """
     rules = _rules(machine, NOBODY_NEEDS, [_answer(REFUSE)])
     rules |= _rules(machine, CLONE3, [_answer(UNKNOWN)])  # its flags lie in memory, where a filter cannot look
-    rules |= _rules(machine, {"clone": CONDITIONAL["clone"]}, _if_flags(CLONE_NAMESPACES, 0))
+    flags = _if_flags(CLONE_NAMESPACES, 0)
+    if alone:
+        rules |= _rules(machine, {each: NEW_PROCESS[each] for each in ("fork", "vfork")}, [_answer(REFUSE)])
+        flags = _if_flags(CLONE_THREAD_FLAGS | CLONE_NAMESPACES, CLONE_THREAD_FLAGS)
+    rules |= _rules(machine, {"clone": CONDITIONAL["clone"]}, flags)
     rules |= _rules(machine, SOCKET, _if_among(0, (AF_UNIX,)))
     return _assemble(machine, rules, ALLOW)
 
