@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, files
@@ -57,6 +58,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 def pytest_configure(config: pytest.Config) -> None:
     global _cache
     os.environ.update(OFFLINE)
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as under nohup: the programs that tests interrupt inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in COLOUR:
         os.environ.pop(name, None)
     _cache = Path(tempfile.mkdtemp(prefix="assay-tests-cache-"))
