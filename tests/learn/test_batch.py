@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from assay.core.types import Completion
-from assay.learn.batch import Sample, common_prefix, pack
+from assay.learn.batch import Sample, pack
+from assay.model.attention import common_prefix
 
 CPU = torch.device("cpu")
 

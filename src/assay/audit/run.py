@@ -22,6 +22,7 @@ from assay.audit.witness import Witness, candidates, with_others
 from assay.core.rng import stream
 from assay.core.types import Outcome, Reason, Reward, Task, Verdict
 from assay.reward.rule import RewardRule, find_rule
+from assay.rollout.collect import last_user_message
 from assay.verify.pool import JudgeRequest
 
 __all__ = ["AuditReport", "Judges", "Level", "audit"]
@@ -125,11 +126,6 @@ class Bench:
             own, *others = verdicts[i * width : (i + 1) * width]
             judged.append(Judged(trial, own, self.rule.reward(own, dict(zip(self._parts, others, strict=True)))))
         return judged
-
-
-def last_user_message(task: Task) -> str:
-    """What a verifier gets as `prompt`."""
-    return next((each.content for each in reversed(task.prompt) if each.role == "user"), "")
 
 
 def find_witnesses(tasks: Sequence[Task], bench: Bench) -> tuple[dict[str, Witness], list[Hole], tuple[str, ...]]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from assay.core.types import Completion
-from assay.model.attention import build_tree
+from assay.model.attention import build_tree, common_prefix
 from assay.model.logprobs import Row
 
 
@@ -74,14 +74,6 @@ def _row_length(row: Sequence[Sequence[Sample]]) -> int:
     return prefix + sum(
         len(group[0].prompt) - prefix + sum(len(each.completion.tokens) - 1 for each in group) for group in row
     )
-
-
-def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
-    """Length of the longest common beginning that leaves each prompt at least one token of its own."""
-    first, last = min(prompts), max(prompts)
-    limit = min(len(prompt) for prompt in prompts) - 1
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return min(same, limit)
 
 
 def _batch(row: Sequence[Sequence[Sample]], normaliser: float, device: torch.device, dtype: torch.dtype) -> Batch:

@@ -46,6 +46,13 @@ class Tree:
     depth: int
 
 
+def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
+    """Length of the longest common beginning that leaves each prompt at least one token of its own."""
+    first, last = min(prompts), max(prompts)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return min(same, min(len(prompt) for prompt in prompts) - 1)
+
+
 def build_tree(
     prefix: int, groups: Sequence[tuple[int, Sequence[int]]], device: torch.device, dtype: torch.dtype
 ) -> Tree:

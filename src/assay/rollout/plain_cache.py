@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from assay.rollout.shared_cache import common_prefix
+from assay.model.attention import common_prefix
 
 
 class PlainCache:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import AttentionInterface
 
-from assay.model.attention import use_attention
+from assay.model.attention import common_prefix, use_attention
 
 NAME = "assay_shared"
 PREFILL_TOKENS = 8192  # prompt tokens computed together
@@ -368,10 +368,3 @@ def agrees(model: Any, device: torch.device) -> bool:
         return False
     tolerance = 1e-3 if found.dtype == torch.float32 and device.type == "cpu" else 0.1
     return bool((found.log_softmax(-1) - wanted.log_softmax(-1)).abs().max() < tolerance)
-
-
-def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
-    """Length of the longest common beginning that leaves each prompt at least one token of its own."""
-    first, last = min(prompts), max(prompts)
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return min(same, min(len(prompt) for prompt in prompts) - 1)
