@@ -80,14 +80,20 @@ def samples_of(
     engine: TorchEngine, requests: list[Request], groups: list[list[Completion]]
 ) -> tuple[list[list[Sample]], int]:
     """Samples with advantages as in a half-right group, a third of the groups left out, and all tokens' count."""
+    total = sum(len(each.tokens) for group in groups for each in group)
     samples = [
         [
-            Sample(engine.render(request.prompt), completion, 1.0 if place % 2 else -1.0)
+            Sample(
+                engine.render(request.prompt),
+                completion,
+                (1.0 if place % 2 else -1.0,) * len(completion.tokens),
+                1 / total,
+            )
             for place, completion in enumerate(group)
         ]
         for request, group in zip(requests, groups, strict=True)
     ]
-    return samples[: max(1, len(samples) * 2 // 3)], sum(len(each.tokens) for group in groups for each in group)
+    return samples[: max(1, len(samples) * 2 // 3)], total
 
 
 def main() -> None:
@@ -105,7 +111,7 @@ def main() -> None:
 
     loaded = load_model(ModelConfig(name=options.model, threads=options.threads))
     engine = TorchEngine(loaded, batch_size=options.batch)
-    policy = Policy(loaded, LearnConfig(kl_coefficient=options.kl), temperature=1.0)
+    policy = Policy(loaded, LearnConfig(kl={"coefficient": options.kl}), temperature=1.0)
     timing = Timing()
     requests = [Request(each, options.group, 0, (index,)) for index, each in enumerate(problems(options.prompts))]
     sampling = Sampling(options.tokens)
@@ -124,9 +130,9 @@ def main() -> None:
         timing.of("evaluation: 64 greedy", lambda: engine.generate(greedy, Sampling(options.tokens, temperature=0.0)))
     teaching, total = samples_of(engine, requests, groups)
     # a rate of zero: Adam does all its work, and the weights stay those that sampled
-    update = timing.of("first step", lambda: policy.learn(teaching, 0.0, total))
+    update = timing.of("first step", lambda: policy.learn(teaching, 0.0))
     for _ in range(options.repeats):
-        timing.of("step", lambda: policy.learn(teaching, 0.0, total))
+        timing.of("step", lambda: policy.learn(teaching, 0.0))
     learnt = sum(len(each.completion.tokens) for group in teaching for each in group)
     print(
         f"{total} tokens sampled, {learnt} of them learnt from; |log-prob difference| {update.logprob_difference:.1e}"

@@ -5,11 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.learn.advantage import group_advantages, spread
+from assay.learn.advantage import dr_grpo, grpo, spread
 
 
 def advantages(rewards, std="population"):
-    return group_advantages(torch.tensor(rewards, dtype=torch.float64), std).tolist()
+    rewards = torch.tensor(rewards, dtype=torch.float64)
+    return (dr_grpo(rewards) if std == "none" else grpo(rewards, std)).tolist()
 
 
 def test_half_right_gives_exactly_plus_and_minus_one():
@@ -62,6 +63,6 @@ def test_they_sum_to_zero_with_unit_deviation(values):
 
 
 def test_groups_do_not_see_each_other():
-    both = group_advantages(torch.tensor([[1.0, 0, 0, 0], [1, 1, 0, 0]], dtype=torch.float64))
+    both = grpo(torch.tensor([[1.0, 0, 0, 0], [1, 1, 0, 0]], dtype=torch.float64))
     assert both[0].tolist() == pytest.approx(advantages([1.0, 0, 0, 0]), abs=1e-12)
     assert both[1].tolist() == [1, 1, -1, -1]

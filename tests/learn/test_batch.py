@@ -11,7 +11,9 @@ CPU = torch.device("cpu")
 
 
 def sample(prompt, tokens, advantage=1.0):
-    return Sample(tuple(prompt), Completion("", tuple(tokens), tuple(-0.1 * t for t in tokens)), advantage)
+    return Sample(
+        tuple(prompt), Completion("", tuple(tokens), tuple(-0.1 * t for t in tokens)), (advantage,) * len(tokens), 0.1
+    )
 
 
 GROUPS = [
@@ -21,7 +23,7 @@ GROUPS = [
 
 
 def packed(groups=GROUPS, row_tokens=4096):
-    return pack(groups, normaliser=10.0, row_tokens=row_tokens, device=CPU)
+    return pack(groups, row_tokens=row_tokens, device=CPU)
 
 
 def test_a_row_by_hand():
@@ -33,7 +35,9 @@ def test_a_row_by_hand():
     assert row.targets.tolist() == [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
     assert row.predictors.tolist() == [2, 3, 4, 2, 6, 7, 6, 8, 9, 10]
     assert batch.advantages.tolist() == [1, 1, 1, -1, 0.5, 0.5, -0.5, -0.5, -0.5, -0.5]
-    assert batch.old.tolist() == pytest.approx([-0.1 * token for token in row.targets.tolist()])
+    assert batch.sequence.tolist() == [0, 0, 0, 1, 2, 2, 3, 3, 3, 3]
+    assert batch.old is batch.sampled
+    assert batch.sampled.tolist() == pytest.approx([-0.1 * token for token in row.targets.tolist()])
     assert float(batch.weights.sum()) == pytest.approx(1.0)
     assert row.tree.depth == 7
 

@@ -28,8 +28,8 @@ from assay.model.tiny import build_tiny
 
 IDS = torch.tensor([[4, 5, 6, 7, 5]])
 GROUP = [
-    Sample((4, 5), Completion("", (6, 7, 1), (-1.0,) * 3), 1.0),
-    Sample((4, 5), Completion("", (5, 5, 1), (-1.0,) * 3), -1.0),
+    Sample((4, 5), Completion("", (6, 7, 1), (-1.0,) * 3), (1.0,) * 3, 0.2),
+    Sample((4, 5), Completion("", (5, 5, 1), (-1.0,) * 3), (-1.0,) * 3, 0.2),
 ]
 
 
@@ -49,7 +49,7 @@ def policy_of(lora=None, tmp_path=None):
 
 
 def update(policy):
-    policy.learn([GROUP], 1e-2, 6)
+    policy.learn([GROUP], 1e-2)
     policy.version += 1
 
 
@@ -66,7 +66,13 @@ def test_a_checkpoint_is_a_plain_folder_that_reloads_to_the_same_logits(run):
     assert torch.equal(logits_of(plain), logits_of(policy.loaded.model))
     assert AutoTokenizer.from_pretrained(folder).encode("abc") == policy.loaded.tokenizer.encode("abc")
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest == {"step": 3, "policy": 1, "config_sha256": run.config_sha256, "data_position": 18}
+    assert manifest == {
+        "step": 3,
+        "policy": 1,
+        "kl_coefficient": 0.0,
+        "config_sha256": run.config_sha256,
+        "data_position": 18,
+    }
     assert (run.checkpoints / "last").read_text().strip() == folder.name == "step-000003"
     assert latest_checkpoint(run) == folder
 

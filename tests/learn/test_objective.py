@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from assay.learn.advantage import group_advantages
+from assay.core.learning import PpoClip
+from assay.learn.advantage import grpo
 from assay.learn.kl import k1, k2, k3
 from assay.learn.objective import clip_counts, ppo_clip
 
@@ -38,7 +39,7 @@ def test_the_estimators_agree_to_first_order_and_k3_is_never_negative():
 
 def test_one_sgd_step_moves_each_log_prob_by_an_eightieth():
     rewards = torch.tensor([1.0, 0, 0, 1, 0, 1, 0, 1], dtype=torch.float64)
-    advantages = group_advantages(rewards)
+    advantages = grpo(rewards)
     logprobs = torch.zeros(8, dtype=torch.float64, requires_grad=True)
     old = reference = torch.zeros(8, dtype=torch.float64)
     loss = (ppo_clip(logprobs, old, advantages, 0.2, 0.2) + 0.01 * k3(logprobs, reference)).mean()
@@ -64,5 +65,6 @@ def test_gradients_match_finite_differences_and_stop_outside_the_range():
 
 def test_clip_counts_by_side():
     now = torch.tensor([0.5, 0.5, -0.5, -0.5, 0.0])
-    counts = clip_counts(now, torch.zeros(5), torch.tensor([1.0, -1, 1, -1, 1]), 0.2, 0.28)
+    one = torch.zeros(5, dtype=torch.long)
+    counts = clip_counts(now, torch.zeros(5), torch.tensor([1.0, -1, 1, -1, 1]), one, PpoClip())
     assert counts == (1, 1)

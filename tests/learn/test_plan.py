@@ -24,8 +24,8 @@ def test_memory_is_the_sum_of_what_training_holds():
     assert whole.weights == whole.gradients == 4 * whole.parameters
     assert whole.optimiser == 8 * whole.parameters
     assert whole.reference == 0
-    assert estimate(learn={"kl_coefficient": 0.1}).reference == whole.weights
-    lora = estimate(model={"lora": {"rank": 4}}, learn={"kl_coefficient": 0.1})
+    assert estimate(learn={"kl": {"coefficient": 0.1}}).reference == whole.weights
+    lora = estimate(model={"lora": {"rank": 4}}, learn={"kl": {"coefficient": 0.1}})
     assert lora.reference == 0  # the base with the adapter off
     assert lora.trainable < whole.trainable
     assert whole.peak >= whole.weights + whole.gradients + whole.optimiser

@@ -1,10 +1,12 @@
 """Updates of a policy: clipping over several updates, refused non-finite steps, LoRA's reference, the exact gradient."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from assay.core.config import LearnConfig
 from assay.core.errors import NonFiniteStep
+from assay.core.learning import LearnConfig
 from assay.core.types import Completion
 from assay.learn.batch import Sample
 from assay.learn.policy import Policy
@@ -23,17 +25,18 @@ def groups_of(policy, count=4, size=4, length=6):
             with torch.no_grad():
                 logits = policy.loaded.model(torch.tensor([[*prompt, *tokens]])).logits[0, len(prompt) - 1 : -1]
             logprobs = torch.log_softmax(logits, -1).gather(-1, torch.tensor(tokens)[:, None])[:, 0]
-            group.append(Sample(prompt, Completion("", tokens, tuple(logprobs.tolist())), 1.0 if place % 2 else -1.0))
+            advantages = (1.0 if place % 2 else -1.0,) * length
+            group.append(
+                Sample(
+                    prompt, Completion("", tokens, tuple(logprobs.tolist())), advantages, 1 / (count * size * length)
+                )
+            )
         groups.append(group)
     return groups
 
 
 def make_policy(**learn):
     return Policy(build_tiny("0123456789"), LearnConfig(**{"learning_rate": 1e-2, **learn}), temperature=1.0)
-
-
-def total(groups):
-    return sum(len(each.completion.tokens) for group in groups for each in group)
 
 
 def weights(policy):
@@ -43,14 +46,14 @@ def weights(policy):
 def test_one_update_is_on_policy_and_several_are_clipped():
     policy = make_policy()
     groups = groups_of(policy)
-    first = policy.learn(groups, 1e-2, total(groups))
+    first = policy.learn(groups, 1e-2)
     assert first.updates == 1
     assert first.clip_low == first.clip_high == 0
     assert first.logprob_difference < 1e-4
 
     policy = make_policy(epochs=3, minibatches=2)
     groups = groups_of(policy)
-    several = policy.learn(groups, 1e-2, total(groups))
+    several = policy.learn(groups, 1e-2)
     assert several.updates == 6
     assert several.clip_low > 0
     assert several.clip_high > 0
@@ -59,7 +62,7 @@ def test_one_update_is_on_policy_and_several_are_clipped():
 def test_a_step_raises_what_was_rewarded():
     policy = make_policy()
     groups = groups_of(policy)
-    policy.learn(groups, 1e-2, total(groups))
+    policy.learn(groups, 1e-2)
     after = groups_of(policy)  # the same tokens, under the new weights
     gain = [
         sum(new.completion.logprobs) - sum(old.completion.logprobs)
@@ -76,7 +79,7 @@ def test_the_update_does_not_depend_on_row_size():
     for row_tokens in (4096, 40, 1):
         policy = make_policy(microbatch_tokens=row_tokens)
         groups = groups_of(policy)
-        policy.learn(groups, 1e-3, total(groups))
+        policy.learn(groups, 1e-3)
         results.append(weights(policy))
     # AdamW's first step divides each gradient by its own size, so only gradients of rounding size may differ
     for other in results[1:]:
@@ -84,21 +87,22 @@ def test_the_update_does_not_depend_on_row_size():
 
 
 def test_kl_pulls_back_to_the_reference():
-    free, held = make_policy(epochs=8), make_policy(epochs=8, kl_coefficient=5.0)
+    free, held = make_policy(epochs=8), make_policy(epochs=8, kl={"coefficient": 5.0})
     start = weights(free)
     for policy in (free, held):
         groups = groups_of(policy)
-        update = policy.learn(groups, 1e-3, total(groups))
+        update = policy.learn(groups, 1e-3)
     assert update.kl is not None
     assert update.kl > 0
     assert (weights(held) - start).norm() < (weights(free) - start).norm()
 
 
 def test_left_out_groups_make_a_smaller_step_of_the_gradient():
-    policy = make_policy(max_grad_norm=1e9)
+    policy = make_policy(optimiser={"max_grad_norm": 1e9})
     groups = groups_of(policy)
-    whole = policy.learn(groups, 0.0, total(groups)).grad_norm
-    half = policy.learn(groups, 0.0, 2 * total(groups)).grad_norm
+    whole = policy.learn(groups, 0.0).grad_norm
+    lighter = [[replace(each, weight=each.weight / 2) for each in group] for group in groups]
+    half = policy.learn(lighter, 0.0).grad_norm
     assert half == pytest.approx(whole / 2, rel=1e-4)
 
 
@@ -107,9 +111,9 @@ def test_a_non_finite_step_is_refused_and_changes_nothing(poison):
     policy = make_policy()
     groups = groups_of(policy)
     before = weights(policy)
-    spoilt = [[Sample(each.prompt, each.completion, poison) for each in groups[0]]]
+    spoilt = [[replace(each, advantages=(poison,) * len(each.advantages)) for each in groups[0]]]
     with pytest.raises(NonFiniteStep, match="refused"):
-        policy.learn(spoilt, 1e-2, total(groups))
+        policy.learn(spoilt, 1e-2)
     assert torch.equal(weights(policy), before)
     assert not policy.dirty
 
@@ -118,5 +122,5 @@ def test_dirty_from_the_first_change_until_the_trainer_says_otherwise():
     policy = make_policy()
     groups = groups_of(policy)
     assert not policy.dirty
-    policy.learn(groups, 1e-2, total(groups))
+    policy.learn(groups, 1e-2)
     assert policy.dirty

@@ -58,7 +58,7 @@ def some_groups(seed=0, prompts=3, samples=4, common=5):
         lengths = torch.randint(1, 9, (samples,), generator=draw).tolist()
         groups.append(
             [
-                Sample(prompt, Completion("", ids(length), (-1.0,) * length), advantage)
+                Sample(prompt, Completion("", ids(length), (-1.0,) * length), (advantage,) * length, 1.0)
                 for length, advantage in zip(lengths, torch.randn(samples, generator=draw).tolist(), strict=True)
             ]
         )
@@ -77,7 +77,7 @@ def plain_logprobs(model, groups, temperature=1.0):
 
 
 def packed(groups, **options):
-    return pack(groups, **{"normaliser": 1.0, "row_tokens": 4096, "device": torch.device("cpu"), **options})
+    return pack(groups, **{"row_tokens": 4096, "device": torch.device("cpu"), **options})
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -137,7 +137,7 @@ def gradients(model, batches):
     for batch in batches:
         weight = batch.advantages * batch.weights
         loss, _, _ = loss_of(
-            model, batch.row, 0.9, lambda logprobs, part, weight=weight: -(weight[part] * logprobs.square())
+            model, batch.row, 0.9, lambda logprobs, entropies, part, weight=weight: -(weight[part] * logprobs.square())
         )
         loss.backward()
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
@@ -163,7 +163,7 @@ def test_gradients_do_not_depend_on_the_packing_and_match_autograd(name, toleran
             logits = model(torch.tensor([[*each.prompt, *each.completion.tokens]])).logits[0].double() / 0.9
             chosen = torch.log_softmax(logits, -1)[len(each.prompt) - 1 : -1]
             picked = chosen.gather(-1, torch.tensor(each.completion.tokens)[:, None])
-            total = total - each.advantage * picked.square().sum()
+            total = total - each.advantages[0] * each.weight * picked.square().sum()
     total.backward()
     plain = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
     assert (reference - plain).norm() <= max(tolerance, 1e-6) * plain.norm()
@@ -172,9 +172,9 @@ def test_gradients_do_not_depend_on_the_packing_and_match_autograd(name, toleran
 def test_chunks_of_the_head_change_nothing(monkeypatch):
     model, groups = build(CONFIGS["llama"]), some_groups()
     (batch,) = packed(groups)
-    whole = loss_of(model, batch.row, 1.0, lambda logprobs, part: logprobs * batch.weights[part])
+    whole = loss_of(model, batch.row, 1.0, lambda logprobs, entropies, part: logprobs * batch.weights[part])
     monkeypatch.setattr("assay.model.logprobs.CHUNK_ELEMENTS", 61 * 3)
-    cut = loss_of(model, batch.row, 1.0, lambda logprobs, part: logprobs * batch.weights[part])
+    cut = loss_of(model, batch.row, 1.0, lambda logprobs, entropies, part: logprobs * batch.weights[part])
     for one, other in zip(whole, cut, strict=True):
         assert torch.allclose(one, other, atol=1e-6)
 
@@ -182,7 +182,7 @@ def test_chunks_of_the_head_change_nothing(monkeypatch):
 def test_entropy_is_that_of_the_distribution():
     model, groups = build(CONFIGS["llama"]), some_groups(prompts=1, samples=1)
     (batch,) = packed(groups)
-    _, _, entropies = loss_of(model, batch.row, 1.0, lambda logprobs, part: logprobs * 0)
+    _, _, entropies = loss_of(model, batch.row, 1.0, lambda logprobs, entropies, part: logprobs * 0)
     each = groups[0][0]
     with torch.no_grad():
         logits = model(torch.tensor([[*each.prompt, *each.completion.tokens]])).logits[0, len(each.prompt) - 1 : -1]

@@ -145,7 +145,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         config = RunConfig.model_validate(
             {
                 "name": name,
-                "learn": {"steps": steps, "kl_coefficient": 0.02},
+                "learn": {"steps": steps, "kl": {"coefficient": 0.02}},
                 "audit": {"accepted_risks": accepted or {}},
             }
             | settings

@@ -96,10 +96,10 @@ def test_a_comparison_made_on_the_way_says_so(make_run) -> None:
 
 
 def test_a_run_without_kl_says_why_there_is_no_curve(make_run, make_metrics) -> None:
-    run = make_run(done=0, evaluated=(), learn={"steps": 1, "kl_coefficient": 0.0})
+    run = make_run(done=0, evaluated=(), learn={"steps": 1, "kl": {"coefficient": 0.0}})
     (run / "metrics.jsonl").write_text(json.dumps(make_metrics(1, kl=None)) + "\n")
     page = body(read(build_report(run)))
-    assert "not measured, because learn.kl_coefficient is 0" in page
+    assert "not measured, because learn.kl.coefficient is 0" in page
     assert "<b>KL to the reference</b>" not in page
 
 

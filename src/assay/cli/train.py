@@ -13,6 +13,7 @@ from rich.console import Console
 from assay.core.config import RunConfig, load_config
 from assay.core.errors import UsageError
 from assay.core.layers import Layered, validate
+from assay.core.learning import METHODS, Gspo, PpoClip
 from assay.core.run_folder import RunFolder
 from assay.recipes import find_recipe
 
@@ -90,12 +91,15 @@ def show_header(config: RunConfig, folder: Path, console: Console) -> None:
     from assay.cli.doctor import machine_sentence
 
     rollout, learn = config.rollout, config.learn
-    kl = f", KL {learn.kl_coefficient:g}" if learn.kl_coefficient else ", no KL"
+    kl = f", KL {learn.kl.coefficient:g}" if learn.kl.coefficient else ", no KL"
+    loss = METHODS[learn.loss.kind]
+    if isinstance(learn.loss, PpoClip | Gspo):
+        loss += f" {learn.loss.clip_low:g}/{learn.loss.clip_high:g}"
     rows = {
         "machine": machine_sentence(config.model.threads),
-        "method": f"GRPO: {learn.steps} steps of {rollout.prompts_per_step} prompts x {rollout.group_size} completions "
+        "method": f"{METHODS[learn.advantage.kind]}: {learn.steps} steps of {rollout.prompts_per_step} prompts x {rollout.group_size} completions "
         f"of at most {rollout.max_new_tokens} tokens, learning rate {learn.learning_rate:g}, "
-        f"clip {learn.clip_low:g}/{learn.clip_high:g}{kl}, reward `{config.reward.rule}`",
+        f"{loss}{kl}, reward `{config.reward.rule}`",
         "seed": f"{config.seed}, into {folder}",
     }
     for label, text in rows.items():

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from assay.core.layers import Layered, merge, validate
+from assay.core.learning import LearnConfig
+from assay.core.section import Section
 from assay.core.types import Json
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LoraConfig(Section):
@@ -86,33 +84,6 @@ class RolloutConfig(Section):
                 "top_p must be 1 and top_k 0 in training: the log-probabilities would be those of a truncated distribution"
             )
         return self
-
-
-class LearnConfig(Section):
-    steps: int = Field(16, ge=1, description="rollout steps")
-    learning_rate: float = Field(1e-5, gt=0, description="AdamW's, after the warm-up")
-    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate after the warm-up")
-    warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up")
-    minibatches: int = Field(1, ge=1, description="optimiser updates per pass over a rollout batch")
-    epochs: int = Field(1, ge=1, description="passes over each rollout batch")
-    microbatch_tokens: int = Field(
-        4096, ge=1, description="tokens per forward pass (gradient accumulation); lower it to save memory"
-    )
-    advantage_std: Literal["population", "sample", "none"] = Field(
-        "population", description="divide by this standard deviation of the group's rewards"
-    )
-    clip_low: float = Field(0.2, ge=0, lt=1, description="PPO clip range below 1")
-    clip_high: float = Field(0.28, ge=0, description="PPO clip range above 1")
-    kl_coefficient: float = Field(0.0, ge=0, description="weight of the k3 KL to the frozen reference, inside the loss")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
-    betas: tuple[float, float] = Field((0.9, 0.99), description="AdamW's decay rates of its two moments")
-    max_grad_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
-    eval_every: int = Field(0, ge=0, description="evaluate on held-out tasks every N steps; 0: only before and after")
-    save_every: int = Field(0, ge=0, description="checkpoint every N steps; 0: only the last one")
-    keep_last: int = Field(2, ge=1, description="checkpoints kept, the best one aside")
-    logprob_tolerance: float = Field(
-        1e-3, gt=0, description="largest allowed difference between sampled and training log-probs on a CPU"
-    )
 
 
 class EvaluateConfig(Section):

@@ -13,7 +13,8 @@ AssayError
 │   ├── OutOfDisk         no room for an artefact
 │   └── OutOfMemory       no memory for a step (names the knob to turn)
 ├── VoidBudgetExceeded    exit 3: too many verdicts were VOID, the run stops with its reasons
-└── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
+├── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
+└── LogprobMismatch       exit 3: sampled log-probs are not those of the model that learns
 """
 
 from __future__ import annotations
@@ -91,6 +92,12 @@ class VoidBudgetExceeded(AssayError):
 
 class NonFiniteStep(AssayError):
     """A loss or gradient was not finite; the update was refused and its batch dumped."""
+
+    exit_code = 3
+
+
+class LogprobMismatch(AssayError):
+    """Sampling and training do not agree on the log-probabilities of the same tokens."""
 
     exit_code = 3
 

@@ -18,6 +18,8 @@ from assay.core.errors import ConfigError, did_you_mean
 from assay.core.types import Json
 
 Model = TypeVar("Model", bound=BaseModel)
+KIND = "kind"
+"""The key that chooses between alternatives (a discriminated union)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,11 @@ def merge(
         _lay(merged, base, "built in")
     for file in files:
         _lay_file(merged, file, ())
-    if isinstance(overrides, Mapping):
-        for key, value in overrides.items():
-            _lay(merged, nest(key, value), "settings")
-    else:
-        for override in overrides:
-            _lay(merged, parse_override(override), "--set")
+    is_dotted = isinstance(overrides, Mapping)
+    together = Layered({}, {})  # one layer, so that the order of a `kind` and of its numbers does not matter
+    for each in overrides.items() if isinstance(overrides, Mapping) else overrides:
+        _lay(together, parse_override(each) if isinstance(each, str) else nest(*each), "")
+    _lay(merged, together.values, "settings" if is_dotted else "--set")
     return merged
 
 
@@ -72,18 +73,28 @@ def nest(key: str, value: Json) -> dict[str, Json]:
 
 def validate(schema: type[Model], layered: Layered) -> Model:
     """The model of these values. Raises ConfigError naming each key, where it was set, and what would be right."""
-    _refuse_unknown(schema, layered.values, layered.origins, ())
+    values = _with_kinds(schema, layered.values, layered.origins)
     try:
-        return schema.model_validate(layered.values)
+        return schema.model_validate(values)
     except ValidationError as error:
         sentences = []
         for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"])
+            key = ".".join(_without_kinds(problem["loc"], values))
             origin = _origin(layered.origins, key)
             got = "" if isinstance(problem.get("input"), (dict, BaseModel)) else f", not {problem.get('input')!r}"
             message = problem["msg"].removeprefix("Value error, ")
             sentences.append(f"{origin}: {key}: {message}{got}" if key else f"{origin}: {message}")
         raise ConfigError("; ".join(sentences)) from None
+
+
+def _without_kinds(path: tuple[str | int, ...], values: Json) -> Iterator[str]:
+    """A problem's path as people write it: pydantic puts the `kind` of a table of alternatives into it."""
+    for part in path:
+        if isinstance(values, Mapping):
+            if part == values.get(KIND) and part not in values:
+                continue
+            values = values.get(part)
+        yield str(part)
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -117,37 +128,63 @@ def _lay_file(merged: Layered, file: Path, seen: tuple[Path, ...]) -> None:
 
 
 def _lay(merged: Layered, values: Mapping[str, Json], origin: str) -> None:
-    _merge_into(merged.values, values)
-    for key, _ in leaves(values):
-        for old in [each for each in merged.origins if each.startswith(f"{key}.")]:
-            del merged.origins[old]
-        merged.origins[key] = origin
+    _merge_into(merged.values, values, merged.origins, origin, "")
 
 
-def _merge_into(target: dict[str, Json], values: Mapping[str, Json]) -> None:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            below = target.get(key)
-            if not isinstance(below, dict):
-                below = target[key] = {}
-            _merge_into(below, value)
-        else:
-            target[key] = value
-
-
-def _refuse_unknown(
-    schema: type[BaseModel], values: Mapping[str, Json], origins: Mapping[str, str], path: tuple[str, ...]
+def _merge_into(
+    target: dict[str, Json], values: Mapping[str, Json], origins: dict[str, str], origin: str, prefix: str
 ) -> None:
-    known = schema.model_fields
+    for key, value in values.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            below = target.get(key)
+            if not isinstance(below, dict) or _is_another_kind(below, value):
+                _forget(origins, dotted)
+                below = target[key] = {}
+            _merge_into(below, value, origins, origin, f"{dotted}.")
+        else:
+            _forget(origins, dotted)
+            origins[dotted] = origin
+            if isinstance(value, Mapping):
+                target.setdefault(key, {})
+            else:
+                target[key] = value
+
+
+def _forget(origins: dict[str, str], key: str) -> None:
+    for old in [each for each in origins if each == key or each.startswith(f"{key}.")]:
+        del origins[old]
+
+
+def _is_another_kind(below: Mapping[str, Json], above: Mapping[str, Json]) -> bool:
+    """A layer that names another `kind` starts that table afresh: the numbers below belong to the kind before."""
+    return KIND in above and KIND in below and above[KIND] != below[KIND]
+
+
+def _with_kinds(
+    schema: type[BaseModel], values: Mapping[str, Json], origins: Mapping[str, str], path: tuple[str, ...] = ()
+) -> dict[str, Json]:
+    """The values with the default `kind` where a table of alternatives names none. Raises ConfigError for unknown keys."""
+    known, filled = schema.model_fields, dict(values)
     for key, value in values.items():
         dotted = ".".join((*path, key))
         if key not in known:
             where = f" in [{'.'.join(path)}]" if path else ""
             hint = did_you_mean(key, known) or f"; known{where or ' at the top'}: {', '.join(known)}"
             raise ConfigError(f"{_origin(origins, dotted)}: unknown key {key!r}{where}{hint}")
-        inner = [each for each in (known[key].annotation, *get_args(known[key].annotation)) if _is_model(each)]
-        if len(inner) == 1 and isinstance(value, Mapping):
-            _refuse_unknown(inner[0], value, origins, (*path, key))
+        if not isinstance(value, Mapping):
+            continue
+        field = known[key]
+        inner = [each for each in (field.annotation, *get_args(field.annotation)) if _is_model(each)]
+        if field.discriminator is not None:
+            kinds = {each.model_fields[KIND].default: each for each in inner}
+            kind = value.get(KIND, getattr(field.default, KIND, None))
+            if kind not in kinds:
+                hint = did_you_mean(str(kind), kinds) or f"; one of {', '.join(kinds)} would be right"
+                raise ConfigError(f"{_origin(origins, f'{dotted}.{KIND}')}: {dotted}.{KIND}: no kind {kind!r}{hint}")
+            value, inner = {KIND: kind, **value}, [kinds[kind]]
+        filled[key] = _with_kinds(inner[0], value, origins, (*path, key)) if len(inner) == 1 else value
+    return filled
 
 
 def _is_model(annotation: Any) -> bool:

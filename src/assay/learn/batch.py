@@ -7,7 +7,7 @@ completions. How groups are spread over rows changes the sums' rounding and noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,40 +20,48 @@ from assay.model.logprobs import Row
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One completion to learn from: what was sampled, and what it is worth."""
+    """One completion of T tokens to learn from: what was sampled, what each token is worth, and what it weighs.
+
+    `values` and `returns` are what a critic said before the update, and what it is fitted to.
+    """
 
     prompt: tuple[int, ...]
     completion: Completion
-    advantage: float
+    advantages: tuple[float, ...]  # [T]
+    weight: float  # of each token in the sum of losses (learn/weights)
+    values: tuple[float, ...] = ()  # [T]
+    returns: tuple[float, ...] = ()  # [T]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One packed row of M completion tokens. `weights` sum to 1 over the whole rollout batch's tokens."""
+    """One packed row of M completion tokens, whole completions only."""
 
     row: Row
-    old: Tensor  # [M] log-probs as sampled
+    samples: tuple[Sample, ...]
+    sequence: Tensor  # [M] the place in `samples` of the completion that a token belongs to
+    sampled: Tensor  # [M] log-probs as sampled
+    old: Tensor | None  # [M] log-probs that ratios are taken to: as sampled; None: those of the update itself
     advantages: Tensor  # [M]
-    weights: Tensor  # [M]
+    weights: Tensor  # [M] sum to 1 over a rollout batch, its importance correction aside
     reference: Tensor | None = None  # [M] log-probs of the frozen reference
 
 
 def pack(
     groups: Sequence[Sequence[Sample]],
     *,
-    normaliser: float,
     row_tokens: int,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> list[Batch]:
-    """Rows of at most `row_tokens` tokens where that can be, each token's loss weighted by 1 / `normaliser`."""
+    """Rows of at most `row_tokens` tokens where that can be."""
     rows: list[list[Sequence[Sample]]] = []
     for piece in _pieces(groups, row_tokens):
         if rows and _row_length([*rows[-1], piece]) <= row_tokens:
             rows[-1].append(piece)
         else:
             rows.append([piece])
-    return [_batch(row, normaliser, device, dtype) for row in rows]
+    return [_batch(row, device, dtype) for row in rows]
 
 
 def _pieces(groups: Sequence[Sequence[Sample]], row_tokens: int) -> Iterator[Sequence[Sample]]:
@@ -76,7 +84,7 @@ def _row_length(row: Sequence[Sequence[Sample]]) -> int:
     )
 
 
-def _batch(row: Sequence[Sequence[Sample]], normaliser: float, device: torch.device, dtype: torch.dtype) -> Batch:
+def _batch(row: Sequence[Sequence[Sample]], device: torch.device, dtype: torch.dtype) -> Batch:
     prefix = common_prefix([group[0].prompt for group in row])
     tokens: list[int] = list(row[0][0].prompt[:prefix])
     shape: list[tuple[int, list[int]]] = []
@@ -88,21 +96,24 @@ def _batch(row: Sequence[Sequence[Sample]], normaliser: float, device: torch.dev
         prompt = group[0].prompt
         tokens += prompt[prefix:]
         last = len(tokens) - 1  # the prompt's last token predicts every completion's first
-        lengths = []
+        inner = []
         for sample in group:
             completion = sample.completion.tokens
             start = len(tokens)
             tokens += completion[:-1]  # the last token predicts nothing that was sampled
             predictors += [last, *range(start, start + len(completion) - 1)]
             targets += completion
-            lengths.append(len(completion) - 1)
+            inner.append(len(completion) - 1)
             paths.append((torch.tensor([*prompt, *completion], device=device), len(completion)))
             samples.append(sample)
-        shape.append((len(prompt) - prefix, lengths))
-    counts = torch.tensor([len(each.completion.tokens) for each in samples])
-    advantages = torch.tensor([each.advantage for each in samples], dtype=torch.float64)
-    old = torch.tensor([value for each in samples for value in each.completion.logprobs], dtype=torch.float64)
+        shape.append((len(prompt) - prefix, inner))
+    lengths = torch.tensor([len(each.completion.tokens) for each in samples])
     kept = torch.float64 if dtype == torch.float64 else torch.float32
+
+    def joined(parts: Iterable[Sequence[float]]) -> Tensor:
+        return torch.tensor([value for part in parts for value in part], dtype=torch.float64).to(device, kept)
+
+    sampled = joined(each.completion.logprobs for each in samples)
     return Batch(
         Row(
             tokens=torch.tensor(tokens, device=device),
@@ -111,7 +122,15 @@ def _batch(row: Sequence[Sequence[Sample]], normaliser: float, device: torch.dev
             targets=torch.tensor(targets, device=device),
             paths=tuple(paths),
         ),
-        old=old.to(device, kept),
-        advantages=advantages.repeat_interleave(counts).to(device, kept),
-        weights=torch.full((int(counts.sum()),), 1.0 / normaliser, dtype=kept, device=device),
+        samples=tuple(samples),
+        sequence=torch.arange(len(samples)).repeat_interleave(lengths).to(device),
+        sampled=sampled,
+        old=sampled,
+        advantages=joined(each.advantages for each in samples),
+        weights=joined([each.weight] * len(each.completion.tokens) for each in samples),
     )
+
+
+def spread_over(values: Tensor, batch: Batch) -> list[Tensor]:
+    """Values [M] of a row's tokens, cut into those of each completion."""
+    return list(values.split([len(each.completion.tokens) for each in batch.samples]))

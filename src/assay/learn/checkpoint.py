@@ -4,6 +4,8 @@
       config.json, model.safetensors, tokenizer...   plain AutoModelForCausalLM (LoRA: merged)
       adapter/                                       LoRA only: the peft folder
       training/optimiser.pt                          AdamW's state (tensors and numbers only)
+      training/reference.safetensors                 only where learn.kl.reset_every moves the reference
+      training/critic.pt                             only with a critic: weights, head and optimiser
       manifest.json                                  step, policy version, data position, config and verifier hashes
 
 Randomness is counter-based, so seed and step are all of its state. A folder is written under a temporary name and
@@ -20,19 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from assay.core.errors import RunFolderError
 from assay.core.records import disk_errors, write_json, write_text
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json
 from assay.learn.policy import Policy
+from assay.learn.value import Critic
 from assay.model.load import save_model
 
 TEMPORARY = ".writing-"
 
 
-def save_checkpoint(run: RunFolder, policy: Policy, step: int, facts: Mapping[str, Json]) -> Path:
+def save_checkpoint(
+    run: RunFolder, policy: Policy, step: int, facts: Mapping[str, Json], critic: Critic | None = None
+) -> Path:
     """Write the state after `step` and point `last` at it. Raises OutOfDisk, leaving nothing behind."""
     final = folder_of(run, step)
     temporary = run.checkpoints / f"{TEMPORARY}{final.name}"
@@ -43,7 +48,17 @@ def save_checkpoint(run: RunFolder, policy: Policy, step: int, facts: Mapping[st
             loaded = policy.loaded
             save_model(loaded.model, loaded.tokenizer, temporary)
             torch.save(policy.optimiser.state_dict(), temporary / "training" / "optimiser.pt")
-            manifest = {"step": step, "policy": policy.version, "config_sha256": run.config_sha256, **facts}
+            if policy.config.kl.reset_every:
+                save_file(_weights(policy.reference), temporary / "training" / "reference.safetensors")
+            if critic is not None:
+                torch.save(critic.state_dict(), temporary / "training" / "critic.pt")
+            manifest = {
+                "step": step,
+                "policy": policy.version,
+                "kl_coefficient": policy.kl_coefficient,
+                "config_sha256": run.config_sha256,
+                **facts,
+            }
             write_json(temporary / "manifest.json", manifest)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(temporary, final)
@@ -57,8 +72,11 @@ def save_checkpoint(run: RunFolder, policy: Policy, step: int, facts: Mapping[st
     return final
 
 
-def load_checkpoint(policy: Policy, folder: Path) -> dict[str, Json]:
-    """Put a checkpoint's weights and optimiser state into `policy`; returns its manifest. Raises RunFolderError."""
+def load_checkpoint(policy: Policy, folder: Path, critic: Critic | None = None) -> dict[str, Json]:
+    """Put a checkpoint's weights and optimiser state into `policy` and `critic`; returns its manifest.
+
+    Raises RunFolderError.
+    """
     manifest = read_manifest(folder)
     model = policy.loaded.model
     if (folder / "adapter").is_dir():
@@ -78,7 +96,22 @@ def load_checkpoint(policy: Policy, folder: Path) -> dict[str, Json]:
     state = torch.load(folder / "training" / "optimiser.pt", weights_only=True, map_location=policy.loaded.device)
     policy.optimiser.load_state_dict(state)
     policy.version = int(manifest["policy"])
+    policy.kl_coefficient = float(manifest["kl_coefficient"])
+    moved = folder / "training" / "reference.safetensors"
+    if moved.is_file():
+        policy.reference.load_state_dict(load_file(moved), strict=False)
+    if critic is not None:
+        file = folder / "training" / "critic.pt"
+        critic.load_state_dict(torch.load(file, weights_only=True, map_location=policy.loaded.device))
     return manifest
+
+
+def _weights(model: Any) -> dict[str, torch.Tensor]:
+    """A model's weights without the second name of a tied one, which safetensors refuses."""
+    found: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, tensor in model.state_dict().items():
+        found.setdefault(tensor.data_ptr(), (name, tensor.contiguous()))
+    return dict(found.values())
 
 
 def latest_checkpoint(run: RunFolder) -> Path | None:

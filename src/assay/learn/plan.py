@@ -49,7 +49,7 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
     heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
     head_dim = getattr(shape, "head_dim", None) or hidden // shape.num_attention_heads
     count = count_parameters(shape)
-    lora = config.model.lora
+    lora, has_kl = config.model.lora, config.learn.kl.coefficient > 0
     trainable = count if lora is None else 2 * lora.rank * hidden * 7 * layers
     completion, group = config.rollout.max_new_tokens, config.rollout.group_size
     row = min(config.learn.microbatch_tokens, config.rollout.prompts_per_step * (prompt_tokens + group * completion))
@@ -58,7 +58,7 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
     evaluations = 2 + (config.learn.steps // config.learn.eval_every if config.learn.eval_every else 0)
     speed = (gflops or measure_gflops(config.model.threads)) * 1e9
     prompts = config.rollout.prompts_per_step * prompt_tokens
-    training = (6 * (tokens + prompts) + 2 * tokens * (config.learn.kl_coefficient > 0)) * count * config.learn.epochs
+    training = (6 * (tokens + prompts) + 2 * tokens * has_kl) * count * config.learn.epochs
     decoding = 2 * tokens * count
     seconds = config.learn.steps * (training / TRAIN_SHARE + decoding / DECODE_SHARE) / speed
     seconds += evaluations * 2 * evaluation * count / DECODE_SHARE / speed
@@ -68,7 +68,7 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
         weights=4 * count,
         gradients=4 * trainable,
         optimiser=8 * trainable,
-        reference=4 * count if config.learn.kl_coefficient > 0 and lora is None else 0,
+        reference=4 * count if has_kl and lora is None else 0,
         activations=4 * row * hidden * layers * ACTIVATION_COPIES,
         cache=4 * 2 * config.rollout.batch_size * (prompt_tokens + completion) * heads * head_dim * layers,
         tokens_per_step=tokens,

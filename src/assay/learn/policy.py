@@ -14,12 +14,15 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from assay.core.config import LearnConfig
-from assay.core.errors import NonFiniteStep
-from assay.learn.batch import Batch, Sample, pack
-from assay.learn.kl import k3
-from assay.learn.objective import clip_counts, ppo_clip
+from assay.core.errors import ConfigError, NonFiniteStep
+from assay.core.learning import Gspo, LearnConfig, NoCorrection
+from assay.learn.batch import Batch, Sample, pack, spread_over
+from assay.learn.kl import ESTIMATORS, adapted, k3
+from assay.learn.objective import clip_counts, surrogate_of
+from assay.learn.optimiser import checkpointed, make_optimiser, step_of
+from assay.learn.weights import importance
 from assay.model.load import LoadedModel
 from assay.model.logprobs import chosen_logprobs, loss_of
 
@@ -35,6 +38,8 @@ class Update:
     clip_low: float  # share of tokens whose gradient the lower bound stopped
     clip_high: float
     logprob_difference: float  # largest |training - sampled| before the first update
+    mean_logprob_difference: float
+    importance: float | None  # mean weight of the correction
     updates: int
 
 
@@ -44,17 +49,18 @@ class Policy:
     def __init__(self, loaded: LoadedModel, config: LearnConfig, temperature: float) -> None:
         self.loaded, self.config, self.temperature = loaded, config, temperature
         self.version = 0
+        self.kl_coefficient = config.kl.coefficient
+        """Moves when `learn.kl.target` is set."""
         self._has_adapter = hasattr(loaded.model, "disable_adapter")
-        self._frozen = None
-        if config.kl_coefficient > 0 and not self._has_adapter:
-            self._frozen = copy.deepcopy(loaded.model).requires_grad_(False).eval()
-        self.optimiser = torch.optim.AdamW(
-            [parameter for parameter in loaded.model.parameters() if parameter.requires_grad],
-            lr=config.learning_rate,
-            betas=config.betas,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.reference: Any = None
+        """The frozen copy that the KL term looks back to; None when there is none, or when it is the LoRA base."""
+        if config.kl.coefficient > 0 and not self._has_adapter:
+            self.reference = copy.deepcopy(loaded.model).requires_grad_(False).eval()
+        if config.kl.reset_every and self._has_adapter:
+            raise ConfigError("learn.kl.reset_every: with LoRA the reference is the base itself; 0 would be right")
+        self._surrogate = surrogate_of(config.loss)
+        self._wants_whole = isinstance(config.loss, Gspo) or getattr(config.correction, "level", "") == "sequence"
+        self.optimiser = make_optimiser(loaded.model, config.optimiser, config.learning_rate)
         self.dirty = False
         """True from a step's first change to the weights until the trainer has written that step down."""
 
@@ -62,66 +68,95 @@ class Policy:
     def dtype(self) -> torch.dtype:
         return next(self.loaded.model.parameters()).dtype
 
-    def learn(self, groups: Sequence[Sequence[Sample]], learning_rate: float, total_tokens: int) -> Update:
+    def learn(self, groups: Sequence[Sequence[Sample]], learning_rate: float) -> Update:
         """Update on groups of samples, in `epochs` passes of `minibatches` each.
 
-        `total_tokens` are those of the whole rollout batch, left-out groups included: each update's normaliser is
-        `total_tokens / minibatches`. Raises NonFiniteStep before any change that a non-finite gradient would make.
+        Weights are those of the whole rollout batch; each update takes them `minibatches` times. Raises NonFiniteStep
+        before any change that a non-finite gradient would make.
         """
         config, counted = self.config, _Counts()
-        self._set_learning_rate(learning_rate)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
         per_update = -(-len(groups) // config.minibatches)
         parts = [groups[start : start + per_update] for start in range(0, len(groups), per_update)]
-        minibatches = [
-            self._with_reference(
-                pack(
-                    part,
-                    normaliser=total_tokens / config.minibatches,
-                    row_tokens=config.microbatch_tokens,
-                    device=self.loaded.device,
-                    dtype=self.dtype,
-                )
-            )
-            for part in parts
-        ]
+        updates = len(parts) * config.epochs
+        minibatches = [[self._prepared(batch, updates) for batch in self.rows(part)] for part in parts]
         for _ in range(config.epochs):
             for batches in minibatches:
                 self._update(batches, counted)
-        return counted.summary()
+        summary = counted.summary()
+        if summary.kl is not None and config.kl.place == "loss":
+            self.adapt_kl(counted.kl, counted.completions)
+        return summary
+
+    def rows(self, groups: Sequence[Sequence[Sample]]) -> list[Batch]:
+        return pack(groups, row_tokens=self.config.microbatch_tokens, device=self.loaded.device, dtype=self.dtype)
+
+    def reference_logprobs(self, groups: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
+        """Per completion [T], the reference's log-probs of its tokens (for a KL term in the reward)."""
+        with self._autocast(), self._reference() as model:
+            flat = [
+                values.double().cpu()
+                for batch in self.rows(groups)
+                for values in spread_over(chosen_logprobs(model, batch.row, self.temperature), batch)
+            ]
+        each = iter(flat)
+        return [[next(each) for _ in group] for group in groups]
+
+    def adapt_kl(self, kl: float, completions: int) -> None:
+        """Move an adaptive coefficient: `kl` is the sum over the completions' tokens."""
+        self.kl_coefficient = adapted(self.kl_coefficient, kl / max(1, completions), completions, self.config.kl)
+
+    def reset_reference(self) -> None:
+        """Make the policy as it is now its own reference."""
+        self.reference.load_state_dict(self.loaded.model.state_dict())
 
     def _update(self, batches: Sequence[Batch], counted: _Counts) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        model = self.loaded.model
         for batch in batches:
-            with self._autocast():
+            with self._autocast(), checkpointed(model, self.config.gradient_checkpointing):
                 objective = partial(self._losses, batch)
-                loss, logprobs, entropies = loss_of(self.loaded.model, batch.row, self.temperature, objective)
-            if not torch.isfinite(loss):
-                raise NonFiniteStep(f"the loss is {loss.item()}: the update was refused")
-            loss.backward()
+                loss, logprobs, entropies = loss_of(
+                    model, batch.row, self.temperature, objective, whole=self._wants_whole
+                )
+                if not torch.isfinite(loss):
+                    raise NonFiniteStep(f"the loss is {loss.item()}: the update was refused")
+                loss.backward()
             counted.add(batch, loss.item(), logprobs, entropies, self.config)
-        trainable = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        norm = float(torch.nn.utils.clip_grad_norm_(trainable, self.config.max_grad_norm))
-        if not norm < float("inf"):  # also NaN
-            self.optimiser.zero_grad(set_to_none=True)
-            raise NonFiniteStep(f"the gradient's norm is {norm}: the update was refused")
-        self.dirty = True
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        norm = step_of(self.optimiser, self.config.optimiser.max_grad_norm, before=self._mark_dirty)
         counted.end_update(norm)
 
-    def _losses(self, batch: Batch, logprobs: torch.Tensor, part: slice) -> torch.Tensor:
-        losses = ppo_clip(
-            logprobs, batch.old[part], batch.advantages[part], self.config.clip_low, self.config.clip_high
-        )
-        if batch.reference is not None:
-            losses = losses + self.config.kl_coefficient * k3(logprobs, batch.reference[part])
-        return losses * batch.weights[part]
+    def _mark_dirty(self) -> None:
+        self.dirty = True
 
-    def _with_reference(self, batches: Sequence[Batch]) -> list[Batch]:
-        if self.config.kl_coefficient == 0:
-            return list(batches)
-        with self._autocast(), self._reference() as model:
-            return [replace(batch, reference=chosen_logprobs(model, batch.row, self.temperature)) for batch in batches]
+    def _losses(self, batch: Batch, logprobs: Tensor, entropies: Tensor, part: slice) -> Tensor:
+        config, sequence = self.config, batch.sequence[part]
+        sequence = sequence - sequence[0]
+        old = logprobs.detach() if batch.old is None else batch.old[part]
+        losses = self._surrogate(logprobs, old, batch.advantages[part], sequence)
+        weights = importance(old, batch.sampled[part], sequence, config.correction)
+        if weights is not None:
+            losses = losses * weights
+        if batch.reference is not None:
+            losses = losses + self.kl_coefficient * ESTIMATORS[config.kl.estimator](logprobs, batch.reference[part])
+        if config.entropy_coefficient:
+            losses = losses - config.entropy_coefficient * entropies
+        return losses * (batch.weights[part] * config.minibatches)
+
+    def _prepared(self, batch: Batch, updates: int) -> Batch:
+        """With the log-probs that the objective compares with: of the reference, and of before the update where the
+        sampling engine's own will not do (for a single update they are the update's own, and cost nothing)."""
+        config = self.config
+        if not isinstance(config.correction, NoCorrection):
+            with self._autocast():
+                model = self.loaded.model
+                before = chosen_logprobs(model, batch.row, self.temperature) if updates > 1 else None
+            batch = replace(batch, old=before)
+        if config.kl.coefficient > 0 and config.kl.place == "loss":
+            with self._autocast(), self._reference() as model:
+                batch = replace(batch, reference=chosen_logprobs(model, batch.row, self.temperature))
+        return batch
 
     @contextmanager
     def _reference(self) -> Iterator[Any]:
@@ -130,38 +165,41 @@ class Policy:
             with self.loaded.model.disable_adapter():
                 yield self.loaded.model
         else:
-            yield self._frozen
+            yield self.reference
 
     def _autocast(self) -> Any:
         kind = self.loaded.device.type
         return torch.autocast(kind, torch.bfloat16) if self.loaded.autocast and kind != "cpu" else nullcontext()
-
-    def _set_learning_rate(self, rate: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
 
 
 class _Counts:
     """Sums over the tokens of the updates of one rollout batch."""
 
     def __init__(self) -> None:
-        self.tokens = self.low = self.high = self.updates = 0
-        self.loss = self.entropy = self.kl = self.norm = self.difference = 0.0
-        self.has_kl = False
+        self.tokens = self.low = self.high = self.updates = self.completions = self.first_tokens = 0
+        self.loss = self.entropy = self.kl = self.norm = self.difference = self.differences = self.importance = 0.0
+        self.has_kl = self.has_importance = False
 
-    def add(
-        self, batch: Batch, loss: float, logprobs: torch.Tensor, entropies: torch.Tensor, config: LearnConfig
-    ) -> None:
+    def add(self, batch: Batch, loss: float, logprobs: Tensor, entropies: Tensor, config: LearnConfig) -> None:
         self.tokens += len(logprobs)
+        self.completions += len(batch.samples)
         self.loss += loss
         self.entropy += float(entropies.sum())
-        low, high = clip_counts(logprobs, batch.old, batch.advantages, config.clip_low, config.clip_high)
+        old = logprobs if batch.old is None else batch.old
+        low, high = clip_counts(logprobs, old, batch.advantages, batch.sequence, config.loss)
         self.low, self.high = self.low + low, self.high + high
         if batch.reference is not None:
             self.has_kl = True
             self.kl += float(k3(logprobs, batch.reference).sum())
+        weights = importance(old, batch.sampled, batch.sequence, config.correction)
+        if weights is not None:
+            self.has_importance = True
+            self.importance += float(weights.sum())
         if self.updates == 0:
-            self.difference = max(self.difference, float((logprobs - batch.old).abs().max()))
+            apart = (logprobs - batch.sampled).abs()
+            self.first_tokens += len(apart)
+            self.differences += float(apart.sum())
+            self.difference = max(self.difference, float(apart.max()))
 
     def end_update(self, norm: float) -> None:
         self.updates += 1
@@ -177,5 +215,7 @@ class _Counts:
             clip_low=self.low / tokens,
             clip_high=self.high / tokens,
             logprob_difference=self.difference,
+            mean_logprob_difference=self.differences / max(1, self.first_tokens),
+            importance=self.importance / tokens if self.has_importance else None,
             updates=self.updates,
         )

@@ -11,16 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch import Tensor
-
-from assay.core.errors import NonFiniteStep
+from assay.core.learning import OptimiserConfig
 from assay.core.rng import stream
 from assay.core.types import Completion, Message
-from assay.learn.batch import Batch, Sample, pack
+from assay.learn.batch import Sample, pack
+from assay.learn.optimiser import make_optimiser, step_of
 from assay.learn.schedule import learning_rate
 from assay.model.load import LoadedModel
-from assay.model.logprobs import loss_of
+from assay.model.logprobs import Objective, loss_of
 from assay.rollout.render import ChatRenderer
 
 
@@ -57,14 +55,13 @@ def sft(
 ) -> list[float]:
     """Fine-tune in place; returns the loss of each step (nats per answer token). Raises NonFiniteStep."""
     samples = [_sample(loaded, example) for example in examples]
-    trainable = [parameter for parameter in loaded.model.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(trainable, lr=config.learning_rate, weight_decay=0.0, fused=True)
+    optimiser = make_optimiser(loaded.model, OptimiserConfig(betas=(0.9, 0.999)), config.learning_rate)
     losses = []
     for step in range(1, config.steps + 1):
         drawn = stream(seed, "sft", step).sample(range(len(samples)), min(config.batch_size, len(samples)))
         chosen = [[samples[index]] for index in drawn]
         tokens = sum(len(group[0].completion.tokens) for group in chosen)
-        batches = pack(chosen, normaliser=tokens, row_tokens=config.row_tokens, device=loaded.device)
+        batches = pack(chosen, row_tokens=config.row_tokens, device=loaded.device, dtype=loaded.dtype)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(
                 config.learning_rate, step, config.steps, warmup=config.warmup_steps, schedule=config.schedule
@@ -72,13 +69,10 @@ def sft(
         optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for batch in batches:
-            loss, _, _ = loss_of(loaded.model, batch.row, 1.0, _negative_log_likelihood(batch))
+            loss, _, _ = loss_of(loaded.model, batch.row, 1.0, _negative_log_likelihood(tokens))
             loss.backward()
             total += loss.item()
-        norm = float(torch.nn.utils.clip_grad_norm_(trainable, config.max_grad_norm))
-        if not norm < float("inf"):
-            raise NonFiniteStep(f"SFT step {step}: the gradient's norm is {norm}; the update was refused")
-        optimiser.step()
+        step_of(optimiser, config.max_grad_norm, who=f"SFT step {step}: ")
         losses.append(total)
         progress(step, total)
         if config.target_loss is not None and step >= RECENT and sum(losses[-RECENT:]) <= RECENT * config.target_loss:
@@ -86,11 +80,11 @@ def sft(
     return losses
 
 
-def _negative_log_likelihood(batch: Batch) -> Callable[[Tensor, slice], Tensor]:
-    return lambda logprobs, part: -logprobs * batch.weights[part]
+def _negative_log_likelihood(tokens: int) -> Objective:
+    return lambda logprobs, entropies, part: -logprobs / tokens
 
 
 def _sample(loaded: LoadedModel, example: Example) -> Sample:
     prompt = ChatRenderer(loaded.tokenizer)(example.prompt)
     answer = (*loaded.tokenizer.encode(example.answer, add_special_tokens=False), min(loaded.eos_ids))
-    return Sample(tuple(prompt), Completion(example.answer, answer, (0.0,) * len(answer)), 0.0)
+    return Sample(tuple(prompt), Completion(example.answer, answer, (0.0,) * len(answer)), (), 0.0)

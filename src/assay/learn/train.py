@@ -18,6 +18,7 @@ from assay.audit.certificate import Certificate, find_certificate, read_certific
 from assay.audit.run import audit
 from assay.core.config import RunConfig
 from assay.core.errors import ConfigError, NonFiniteStep, OutOfMemory, RunFolderError, UsageError
+from assay.core.learning import GaeAdvantage
 from assay.core.records import append_jsonl, to_json, write_jsonl
 from assay.core.run_folder import RunFolder
 from assay.core.types import Task
@@ -34,6 +35,7 @@ from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Sav
 from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, train_step
+from assay.learn.value import Critic
 from assay.measure.compare import compare
 from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
@@ -103,7 +105,9 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[
         engine = TorchEngine(
             loaded, batch_size=config.rollout.batch_size, max_prompt_tokens=config.rollout.max_prompt_tokens
         )
-        learner = Learner(config, policy, engine, source, judges, rule, VoidBudget(config.rollout.void_budget))
+        how = config.learn.advantage
+        critic = Critic(loaded, how.critic, config.learn) if isinstance(how, GaeAdvantage) else None
+        learner = Learner(config, policy, engine, source, judges, rule, VoidBudget(config.rollout.void_budget), critic)
         try:
             yield Run(config, folder, learner, tasks, tuple(trackers), listen)
         finally:
@@ -142,7 +146,7 @@ def _go(run: Run) -> None:
     step = 0
     if checkpoint is not None:
         run.listen(Began("load", str(checkpoint)))
-        step = int(load_checkpoint(policy, checkpoint)["step"])
+        step = int(load_checkpoint(policy, checkpoint, run.learner.critic)["step"])
     folder.rewind(step)
     prune(folder, config.learn.keep_last)
     run.learner.budget.recount(folder.read_metrics("train"))
@@ -227,7 +231,7 @@ def _save(run: Run, step: int, best: bool) -> None:
         "verifiers": sorted({label(find_verifier(task.verifier)) for task in run.held_out}),
         "certificate": certificate.id if (certificate := read_certificate(folder.path)) else None,
     }
-    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts)
+    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts, run.learner.critic)
     if best or best_checkpoint(folder) is None:
         mark_best(folder, checkpoint)
     prune(folder, config.learn.keep_last)

@@ -14,14 +14,17 @@ from time import perf_counter
 import torch
 
 from assay.core.config import RunConfig
-from assay.core.errors import NonFiniteStep
+from assay.core.errors import LogprobMismatch, NonFiniteStep
+from assay.core.learning import GaeAdvantage, GrpoAdvantage, NoCorrection
 from assay.core.rng import stream
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Group, Task
-from assay.learn.advantage import group_advantages, spread
-from assay.learn.batch import Sample
+from assay.learn.advantage import spread
+from assay.learn.credit import Credit
+from assay.learn.lesson import teach
 from assay.learn.policy import Policy, Update
 from assay.learn.schedule import learning_rate
+from assay.learn.value import Critic
 from assay.measure.signals import CAUSES, explain_nothing_to_learn, group_cause
 from assay.reward.rule import RewardRule
 from assay.rollout.collect import Collected, VoidBudget, collect, rollout_row
@@ -41,6 +44,7 @@ class Learner:
     judges: JudgePool
     rule: RewardRule
     budget: VoidBudget
+    critic: Critic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +73,8 @@ def train_step(learner: Learner, step: int) -> StepResult:
         budget=learner.budget,
     )
     groups = collected.groups
-    advantages = [
-        group_advantages(torch.tensor(group.rewards), config.learn.advantage_std).tolist() for group in groups
-    ]
-    rows = tuple(_rows(groups, advantages, config.seed, step))
-    teaching = [
-        [
-            Sample(group.prompt_tokens, member.completion, value)
-            for member, value in zip(group.members, values, strict=True)
-        ]
-        for group, values in zip(groups, advantages, strict=True)
-        if config.learn.kl_coefficient > 0 or any(values)  # no spread and no KL: no gradient, so no backward
-    ]
+    learning = perf_counter()
+    lesson = teach(policy, learner.critic, config.learn, groups, config.rollout.max_new_tokens)
     rate = learning_rate(
         config.learn.learning_rate,
         step,
@@ -88,20 +82,57 @@ def train_step(learner: Learner, step: int) -> StepResult:
         warmup=config.learn.warmup_steps,
         schedule=config.learn.schedule,
     )
-    learning = perf_counter()
-    update, note = None, None
-    if teaching:
-        tokens = sum(len(member.completion.tokens) for group in groups for member in group.members)
-        try:
-            update = policy.learn(teaching, rate, tokens)
-        except NonFiniteStep as error:
-            raise NonFiniteBatch(f"step {step}: {error}", rows) from error
-        policy.version += 1
-    if not any(any(values) for values in advantages):
+    rows = tuple(_rows(groups, lesson.credits, config.seed, step))
+    update, of_critic, note = None, None, None
+    try:
+        if learner.critic is not None and lesson.whole:
+            of_critic = learner.critic.learn(lesson.whole)
+        if lesson.groups and not is_critic_warming_up(config, step):
+            update = policy.learn(lesson.groups, rate)
+            policy.version += 1
+    except NonFiniteStep as error:
+        raise NonFiniteBatch(f"step {step}: {error}", rows) from error
+    _check_logprobs(config, policy, update)
+    if lesson.kl is not None:
+        policy.adapt_kl(lesson.kl.total, lesson.kl.completions)
+    if config.learn.kl.reset_every and step % config.learn.kl.reset_every == 0:
+        policy.reset_reference()
+    if all(credit.is_zero for credits in lesson.credits for credit in credits):
         note = explain_nothing_to_learn(_causes(groups))
     ended = perf_counter()
+    metrics = _metrics(collected, config, update, rate, policy.version)
+    if lesson.kl is not None:
+        metrics["kl"] = lesson.kl.per_token
+    if config.learn.kl.target is not None:
+        metrics["kl_coefficient"] = policy.kl_coefficient
+    if of_critic is not None:
+        metrics |= {
+            "critic/loss": of_critic.loss,
+            "critic/grad_norm": of_critic.grad_norm,
+            "critic/explained_variance": of_critic.explained_variance,
+            "critic/mean_value": of_critic.mean_value,
+            "critic/bytes": of_critic.bytes,
+        }
     times = {"time/learn": ended - learning, "time/step": ended - began}
-    return StepResult(_metrics(collected, config, update, rate, policy.version) | times, rows, note)
+    return StepResult(metrics | times, rows, note)
+
+
+def is_critic_warming_up(config: RunConfig, step: int) -> bool:
+    how = config.learn.advantage
+    return isinstance(how, GaeAdvantage) and step <= how.critic.warmup_steps
+
+
+def _check_logprobs(config: RunConfig, policy: Policy, update: Update | None) -> None:
+    """On a CPU, sampling and training are one model: log-probs that differ by more than rounding are a bug of ours."""
+    if update is None or policy.loaded.device.type != "cpu" or not isinstance(config.learn.correction, NoCorrection):
+        return
+    if policy.dtype is torch.float32 and update.mean_logprob_difference > config.learn.logprob_tolerance:
+        raise LogprobMismatch(
+            f"sampled and training log-probs differ by {update.mean_logprob_difference:.2g} nats a token on average "
+            f"(at most {update.logprob_difference:.2g}), more than learn.logprob_tolerance = "
+            f"{config.learn.logprob_tolerance:g}: the importance ratio would be wrong. An engine other than our own needs "
+            f"learn.correction.kind = truncate or mask"
+        )
 
 
 class NonFiniteBatch(NonFiniteStep):
@@ -138,11 +169,13 @@ def training_sampling(config: RunConfig) -> Sampling:
     )
 
 
-def _rows(groups: Sequence[Group], advantages: Sequence[Sequence[float]], seed: int, step: int) -> list[RolloutRow]:
+def _rows(groups: Sequence[Group], credits: Sequence[Sequence[Credit]], seed: int, step: int) -> list[RolloutRow]:
     return [
-        rollout_row(group.task, member, step=step, group=f"{step}-{place}", sample=sample, advantage=value, seed=seed)
-        for place, (group, values) in enumerate(zip(groups, advantages, strict=True))
-        for sample, (member, value) in enumerate(zip(group.members, values, strict=True))
+        rollout_row(
+            group.task, member, step=step, group=f"{step}-{place}", sample=sample, advantage=credit.mean, seed=seed
+        )
+        for place, (group, inner) in enumerate(zip(groups, credits, strict=True))
+        for sample, (member, credit) in enumerate(zip(group.members, inner, strict=True))
     ]
 
 
@@ -158,8 +191,10 @@ def _metrics(
 ) -> dict[str, float | None]:
     members = [member for group in collected.groups for member in group.members]
     lengths = [len(member.completion.tokens) for member in members]
-    rewards = torch.tensor([group.rewards for group in collected.groups], dtype=torch.float64)
-    spreads = spread(rewards, config.learn.advantage_std) if len(rewards) else torch.zeros(0)
+    rewards = torch.tensor([reward for group in collected.groups for reward in group.rewards], dtype=torch.float64)
+    how = config.learn.advantage
+    std = how.std if isinstance(how, GrpoAdvantage) else "population"
+    spreads = torch.tensor([float(spread(torch.tensor(group.rewards), std)) for group in collected.groups])
     causes = _causes(collected.groups)
     count = max(1, len(members))
     return {
@@ -184,6 +219,8 @@ def _metrics(
         "clip_ratio/high_mean": update.clip_high if update else None,
         "clip_ratio/region_mean": update.clip_low + update.clip_high if update else None,
         "logprob_difference": update.logprob_difference if update else None,
+        "logprob_difference/mean": update.mean_logprob_difference if update else None,
+        **({"importance": update.importance} if update and update.importance is not None else {}),
         "learning_rate": rate,
         "updates": update.updates if update else 0,
         "policy": version,

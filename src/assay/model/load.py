@@ -263,9 +263,9 @@ def _near(name: str) -> str:
 def _pretrained(place: str, name: str, **how: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with _load_errors(name), _quiet():
+    with load_errors(name), _quiet():
         model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, trust_remote_code=False, **how)
-    with _load_errors(name, "its tokenizer"):
+    with load_errors(name, "its tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **how)
     return model, tokenizer
 
@@ -339,7 +339,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _load_errors(name: str, what: str = "it") -> Iterator[None]:
+def load_errors(name: str, what: str = "it") -> Iterator[None]:
     """Whatever the loaders raise for a missing, broken or unreachable model becomes one sentence."""
     try:
         yield

@@ -3,7 +3,10 @@
 The head is applied to completion tokens only, a chunk at a time. In training the derivative of the loss with respect
 to the logits, (onehot - softmax) * dl/dlogp / T, is formed in the forward chunk and contracted at once with the
 hidden states and the head's weight, so that no tensor of [tokens, vocabulary] outlives its chunk and nothing is
-computed twice. This asks of the objective that a token's loss depends on no other token's log-probability.
+computed twice. The derivative of an entropy term, -softmax * (log softmax + H) * dl/dH / T, is formed beside it.
+
+An objective whose token losses depend on other tokens (a ratio per sequence) wants all log-probabilities at once: the
+head is then applied twice, first for the values and then for the gradient.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +25,8 @@ log = logging.getLogger(__name__)
 
 CHUNK_ELEMENTS = 2**24  # logits held at once: 64 MiB in fp32
 
-Objective = Callable[[Tensor, slice], Tensor]
-"""(log-probs [m], which of the M chosen tokens) -> losses [m], each already weighted for the sum over the batch."""
+Objective = Callable[[Tensor, Tensor, slice], Tensor]
+"""(log-probs [m], entropies [m], which of the M chosen tokens) -> losses [m], each weighted for the sum over the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +47,55 @@ def chosen_logprobs(model: Any, row: Row, temperature: float = 1.0) -> Tensor:
         return _ChunkedHead.values(hidden, weight, bias, row.targets, temperature)[0]
 
 
-def loss_of(model: Any, row: Row, temperature: float, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
-    """(sum of the objective's losses, ready for backward; log-probs [M]; entropies [M], nats), the last two detached."""
+def loss_of(
+    model: Any, row: Row, temperature: float, objective: Objective, *, whole: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(sum of the objective's losses, ready for backward; log-probs [M]; entropies [M], nats), the last two detached.
+
+    `whole`: the objective wants all M tokens in one call.
+    """
     hidden, weight, bias = _hidden(model, row)
-    loss, logprobs, entropies = _ChunkedHead.apply(hidden, weight, bias, row.targets, temperature, objective)
+    loss, logprobs, entropies = _ChunkedHead.apply(hidden, weight, bias, row.targets, temperature, objective, whole)
     return loss, logprobs, entropies
 
 
-def _hidden(model: Any, row: Row) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Hidden states [M, d] that predict the targets, and the head's weight [V, d] and bias."""
-    causal_lm = model.get_base_model() if hasattr(model, "get_base_model") else model
-    decoder, head = causal_lm.get_decoder(), causal_lm.get_output_embeddings()
-    why_not = takes_tree_attention(causal_lm, row.tree.depth)
+def hidden_states(model: Any, row: Row) -> Tensor:
+    """[M, d] last hidden states at the positions that predict the row's targets, with their gradient."""
+    inner = _inner(model)
+    decoder = inner.get_decoder()
+    why_not = takes_tree_attention(inner, row.tree.depth)
     if why_not is None:
-        with use_attention(causal_lm):
+        with use_attention(inner):
             states = decoder(
                 input_ids=row.tokens[None],
                 position_ids=row.tree.positions[None],
                 use_cache=False,
                 tree=row.tree,
             ).last_hidden_state[0]
-        return states[row.predictors], head.weight, getattr(head, "bias", None)
+        return states[row.predictors]
     _say_once(why_not)
-    if "sets " in why_not:
-        raise NotImplementedError(
-            f"{type(causal_lm).__name__} rescales its logits ({why_not}), which training does not cover"
-        )
     parts = []
     for sequence, count in row.paths:  # the plain forward, a completion at a time: exact for any model, and slow
         states = decoder(input_ids=sequence[None], use_cache=False).last_hidden_state[0]
         parts.append(states[-count - 1 : -1])
-    return torch.cat(parts), head.weight, getattr(head, "bias", None)
+    return torch.cat(parts)
+
+
+def _hidden(model: Any, row: Row) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Hidden states [M, d] that predict the targets, and the head's weight [V, d] and bias."""
+    causal_lm = _inner(model)
+    why_not = takes_tree_attention(causal_lm, row.tree.depth)
+    if why_not is not None and "sets " in why_not:
+        raise NotImplementedError(
+            f"{type(causal_lm).__name__} rescales its logits ({why_not}), which training does not cover"
+        )
+    head = causal_lm.get_output_embeddings()
+    return hidden_states(model, row), head.weight, getattr(head, "bias", None)
+
+
+def _inner(model: Any) -> Any:
+    """The transformers model itself, from under an adapter."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 _said: set[str] = set()
@@ -96,7 +117,8 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
         logprobs = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         entropies = torch.empty_like(logprobs)
         for part in _chunks(len(targets), weight.shape[0]):
-            _, logprobs[part], entropies[part] = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
+            head = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
+            logprobs[part], entropies[part] = head.chosen, head.entropies
         return logprobs, entropies
 
     @staticmethod
@@ -108,24 +130,31 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
         targets: Tensor,  # [M]
         temperature: float,
         objective: Objective,
+        whole: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         wide = torch.promote_types(hidden.dtype, torch.float32)
         logprobs = hidden.new_empty(len(targets), dtype=wide)
         entropies = torch.empty_like(logprobs)
         total = logprobs.new_zeros(())
+        slopes: _Slopes | None = None
+        if whole:
+            logprobs, entropies = _ChunkedHead.values(hidden, weight, bias, targets, temperature)
+            slopes = _slopes(objective, logprobs, entropies, slice(0, len(targets)))
+            total += slopes.loss
         grad_hidden = torch.empty_like(hidden)
         grad_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         grad_bias = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
         for part in _chunks(len(targets), weight.shape[0]):
-            probs, logprobs[part], entropies[part] = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
-            with torch.enable_grad():
-                leaf = logprobs[part].detach().requires_grad_()
-                losses = objective(leaf, part)
-                (slope,) = torch.autograd.grad(losses.sum(), leaf)  # [m] dl/dlogp
-            total += losses.detach().sum()
-            probs.mul_(-slope[:, None])
-            probs[torch.arange(len(slope), device=probs.device), targets[part]] += slope
-            grad_logits = probs.div_(temperature).to(hidden.dtype)  # [m, V]
+            head = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
+            if slopes is None:
+                logprobs[part], entropies[part] = head.chosen, head.entropies
+                here = _slopes(objective, head.chosen, head.entropies, part)
+                total += here.loss
+            else:
+                here = _Slopes(
+                    slopes.loss, slopes.logprobs[part], None if slopes.entropies is None else slopes.entropies[part]
+                )
+            grad_logits = _grad_logits(head, targets[part], here, temperature).to(hidden.dtype)  # [m, V]
             grad_hidden[part] = grad_logits @ weight.to(hidden.dtype)
             if grad_weight is not None:
                 grad_weight.addmm_(grad_logits.T.to(weight.dtype), hidden[part].to(weight.dtype))
@@ -138,13 +167,20 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         grads = [None if grad is None else grad * upstream.to(grad.dtype) for grad in ctx.saved_tensors]
-        return (*grads, None, None, None)
+        return (*grads, None, None, None, None)
 
 
-def _head_chunk(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(probabilities [m, V], log-probs of the targets [m], entropies [m])."""
+class _Head(NamedTuple):
+    """What a chunk of m tokens has until its gradient is formed."""
+
+    logits: Tensor  # [m, V], over the temperature
+    probs: Tensor  # [m, V]
+    norm: Tensor  # [m] log of the sum of exp(logits)
+    chosen: Tensor  # [m] log-probs of the targets
+    entropies: Tensor  # [m]
+
+
+def _head_chunk(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float) -> _Head:
     logits = hidden @ weight.to(hidden.dtype).T  # [m, V]
     if bias is not None:
         logits = logits + bias
@@ -157,7 +193,34 @@ def _head_chunk(
     norm = (largest - probs.gather(-1, place).log())[:, 0]  # [m]
     chosen = logits.gather(-1, targets[:, None])[:, 0] - norm
     mean_logit = torch.linalg.vecdot(probs, logits)
-    return probs, chosen, norm - mean_logit  # H = log Z - E[logit]
+    return _Head(logits, probs, norm, chosen, norm - mean_logit)  # H = log Z - E[logit]
+
+
+class _Slopes(NamedTuple):
+    """Derivatives of an objective's sum; `entropies` None: it does not look at them."""
+
+    loss: Tensor
+    logprobs: Tensor  # [m]
+    entropies: Tensor | None  # [m]
+
+
+def _slopes(objective: Objective, logprobs: Tensor, entropies: Tensor, part: slice) -> _Slopes:
+    with torch.enable_grad():
+        leaves = logprobs.detach().requires_grad_(), entropies.detach().requires_grad_()
+        loss = objective(*leaves, part).sum()
+        by_logprob, by_entropy = torch.autograd.grad(loss, leaves, allow_unused=True)
+    return _Slopes(loss.detach(), torch.zeros_like(logprobs) if by_logprob is None else by_logprob, by_entropy)
+
+
+def _grad_logits(head: _Head, targets: Tensor, slopes: _Slopes, temperature: float) -> Tensor:
+    """[m, V], made in the place of the chunk's own tensors."""
+    by_logit = -slopes.logprobs[:, None]
+    if slopes.entropies is not None:
+        surprise = head.logits.sub_(head.norm[:, None]).add_(head.entropies[:, None])  # log p + H
+        by_logit = surprise.mul_(-slopes.entropies[:, None]).add_(by_logit)
+    grad = head.probs.mul_(by_logit)
+    grad[torch.arange(len(targets), device=grad.device), targets] += slopes.logprobs
+    return grad.div_(temperature)
 
 
 def _chunks(tokens: int, vocabulary: int) -> list[slice]:

@@ -214,9 +214,9 @@ def _absent(run: RunData) -> list[str]:
         return ["No training step has been logged yet, so there is no curve of training to show."]
     said = [] if run.evaluations else ["Held-out: no evaluation has been made yet."]
     if all(row.get("kl") is None for row in run.steps):
-        coefficient = run.section("learn").get("kl_coefficient")
+        coefficient = (run.section("learn").get("kl") or {}).get("coefficient")
         said.append(
-            "KL to the reference: not measured, because learn.kl_coefficient is 0."
+            "KL to the reference: not measured, because learn.kl.coefficient is 0."
             if coefficient == 0
             else "KL to the reference: no update has measured it yet."
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from assay.core.learning import METHODS
 from assay.measure.compare import Comparison, Difference
 from assay.measure.evaluation import Evaluation, Figure
 from assay.report.gather import RunData
@@ -51,11 +53,19 @@ def what(run: RunData) -> str:
         f"{run.done} of {run.planned} steps" if run.done < run.planned else f"{run.planned} steps",
         f"{rollout.get('prompts_per_step')} prompts × {rollout.get('group_size')} completions",
         f"learning rate {short(learn.get('learning_rate'))}",
-        f"KL {short(learn.get('kl_coefficient'))}" if learn.get("kl_coefficient") else "no KL",
+        method(learn),
         f"reward {safe(run.section('reward').get('rule'))}",
         f"seed {run.seed}",
     ]
     return '<span class="dot"> · </span>'.join([" ".join(said[:2]), *said[2:]])
+
+
+def method(learn: Mapping[str, Any]) -> str:
+    """The estimator and the objective, as people call them."""
+    advantage, loss, kl = (learn.get(key) or {} for key in ("advantage", "loss", "kl"))
+    names = [METHODS.get(str(each.get("kind")), "") for each in (advantage, loss) if each.get("kind") != "ppo_clip"]
+    pull = f"KL {short(kl['coefficient'])}" if kl.get("coefficient") else "no KL"
+    return ", ".join(name for name in (*names, pull) if name)
 
 
 def brief(model: str) -> str:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from assay.core.config import Section, TasksConfig
+from assay.core.config import TasksConfig
 from assay.core.errors import MissingExtra, TaskFileError, UsageError, did_you_mean
+from assay.core.section import Section
 from assay.core.types import Message, Task
 from assay.tasks.layouts import ASK_FOR_BOX, LAYOUTS, Read, mapped, recognise
 from assay.tasks.listed import ListedTasks

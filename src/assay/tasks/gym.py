@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from pydantic import Field
 
-from assay.core.config import Section
 from assay.core.errors import ConfigError, TaskFileError
 from assay.core.rng import derive
+from assay.core.section import Section
 from assay.core.types import Json, Message, Task
 from assay.tasks.listed import ListedTasks
 from assay.tasks.source import NoTasks, Split, read_options

@@ -14,10 +14,11 @@ from math import gcd, lcm
 
 from pydantic import Field
 
-from assay.core.config import Section, TasksConfig
+from assay.core.config import TasksConfig
 from assay.core.errors import ConfigError
 from assay.core.records import sha256_of
 from assay.core.rng import stream
+from assay.core.section import Section
 from assay.core.types import Json, Task
 from assay.tasks.source import Split, TaskSource, demonstration_of, place_of, problem_of, read_options
 

@@ -19,9 +19,9 @@ from random import Random
 
 from pydantic import Field
 
-from assay.core.config import Section
 from assay.core.records import sha256_of
 from assay.core.rng import stream
+from assay.core.section import Section
 from assay.core.types import Message, Task
 from assay.tasks.source import Generator, Split
 from assay.tasks.split import operands, split_of

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from assay.core.config import Section
 from assay.core.rng import stream
+from assay.core.section import Section
 from assay.core.types import Json, Message, Task
 from assay.tasks.listed import ListedTasks
 from assay.tasks.source import Generator, Split

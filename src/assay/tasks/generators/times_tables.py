@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from assay.core.config import Section
+from assay.core.section import Section
 from assay.tasks.generators import products
 from assay.tasks.generators.questions import Question, listed
 from assay.tasks.listed import ListedTasks

@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from assay.core.config import Section
+from assay.core.section import Section
 from assay.tasks.generators import products
 from assay.tasks.generators.questions import Question, listed
 from assay.tasks.listed import ListedTasks

@@ -1,0 +1,68 @@
+"""The optimiser, one guarded step of it, and gradient checkpointing: what policy, critic and fine-tuning share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from assay.core.errors import ConfigError, MissingExtra, NonFiniteStep
+from assay.core.learning import OptimiserConfig
+
+
+def make_optimiser(model: Any, config: OptimiserConfig, learning_rate: float) -> torch.optim.Optimizer:
+    """Over the parameters that require a gradient. Raises ConfigError, or MissingExtra for bitsandbytes."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    settings = {"lr": learning_rate, "betas": config.betas, "weight_decay": config.weight_decay}
+    if config.kind == "adamw":
+        return torch.optim.AdamW(trainable, fused=True, **settings)
+    if trainable and trainable[0].device.type == "cpu":
+        raise ConfigError(f'learn.optimiser.kind: {config.kind} is for accelerators; on a CPU "adamw" would be right')
+    try:
+        from bitsandbytes import optim
+    except ImportError:
+        raise MissingExtra("bitsandbytes", "train", f"learn.optimiser.kind = {config.kind!r}") from None
+    made: torch.optim.Optimizer = (optim.AdamW8bit if config.kind == "adamw_8bit" else optim.PagedAdamW8bit)(
+        trainable, **settings
+    )
+    return made
+
+
+def step_of(
+    optimiser: torch.optim.Optimizer, max_norm: float, before: Callable[[], None] = lambda: None, who: str = ""
+) -> float:
+    """Clip, step and clear the gradients; returns their norm before clipping. `before` is called just before the weights
+    change. Raises NonFiniteStep, with the weights as they were."""
+    trainable = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    norm = float(torch.nn.utils.clip_grad_norm_(trainable, max_norm))
+    if not norm < float("inf"):  # also NaN
+        optimiser.zero_grad(set_to_none=True)
+        raise NonFiniteStep(f"{who}the gradient's norm is {norm}: the update was refused")
+    before()
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return norm
+
+
+@contextmanager
+def checkpointed(model: Any, is_on: bool) -> Iterator[None]:
+    """Activations are computed again in the backward pass instead of kept.
+
+    transformers asks for training mode as well; only the layers themselves are put into it, not what is inside them, so
+    that no dropout comes with it.
+    """
+    if not is_on:
+        yield
+        return
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    layers = [module for module in model.modules() if getattr(module, "gradient_checkpointing", False)]
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        model.gradient_checkpointing_disable()
+        for layer in layers:
+            layer.training = False
