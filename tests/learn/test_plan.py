@@ -28,6 +28,11 @@ def test_memory_is_the_sum_of_what_training_holds():
     lora = estimate(model={"lora": {"rank": 4}}, learn={"kl": {"coefficient": 0.1}})
     assert lora.reference == 0  # the base with the adapter off
     assert lora.trainable < whole.trainable
+    critic = estimate(learn={"advantage": {"kind": "gae"}})
+    assert whole.critic == 0
+    assert critic.critic == 16 * whole.parameters  # weights, gradients and two moments of a second model
+    assert critic.peak == whole.peak + critic.critic
+    assert critic.seconds > whole.seconds
     assert whole.peak >= whole.weights + whole.gradients + whole.optimiser
     assert estimate(learn={"microbatch_tokens": 128}).activations < whole.activations
 

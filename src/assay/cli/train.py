@@ -123,7 +123,7 @@ def show_plan(config: RunConfig, console: Console, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(found) | {"peak": found.peak}))
         return
-    parts = ("weights", "gradients", "optimiser", "reference", "activations", "cache")
+    parts = ("weights", "gradients", "optimiser", "reference", "critic", "activations", "cache")
     console.print(
         f"[bold cyan]{'model':<9}[/] {found.parameters / 1e6:,.1f} M parameters, {found.trainable / 1e6:,.1f} M trained"
     )

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from assay.core.config import RunConfig
+from assay.core.learning import GaeAdvantage
 
 TRAIN_SHARE, DECODE_SHARE = 0.4, 0.15
 ACTIVATION_COPIES = 34  # tensors of [tokens, hidden] that one layer keeps for its backward, without checkpointing
@@ -30,6 +31,7 @@ class Plan:
     gradients: int
     optimiser: int
     reference: int
+    critic: int  # weights, gradients and moments of PPO's value model
     activations: int
     cache: int
     tokens_per_step: int  # at most: completions at their longest
@@ -40,7 +42,8 @@ class Plan:
 
     @property
     def peak(self) -> int:
-        return self.weights + self.gradients + self.optimiser + self.reference + max(self.activations, self.cache)
+        kept = self.weights + self.gradients + self.optimiser + self.reference + self.critic
+        return kept + max(self.activations, self.cache)
 
 
 def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None = None) -> Plan:
@@ -58,7 +61,9 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
     evaluations = 2 + (config.learn.steps // config.learn.eval_every if config.learn.eval_every else 0)
     speed = (gflops or measure_gflops(config.model.threads)) * 1e9
     prompts = config.rollout.prompts_per_step * prompt_tokens
-    training = (6 * (tokens + prompts) + 2 * tokens * has_kl) * count * config.learn.epochs
+    has_critic = isinstance(config.learn.advantage, GaeAdvantage)
+    trained = 6 * (1 + has_critic) * (tokens + prompts) * config.learn.epochs
+    training = (trained + 2 * (tokens + prompts) * (has_kl + has_critic)) * count
     decoding = 2 * tokens * count
     seconds = config.learn.steps * (training / TRAIN_SHARE + decoding / DECODE_SHARE) / speed
     seconds += evaluations * 2 * evaluation * count / DECODE_SHARE / speed
@@ -69,6 +74,7 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
         gradients=4 * trainable,
         optimiser=8 * trainable,
         reference=4 * count if has_kl and lora is None else 0,
+        critic=4 * count + 12 * trainable if has_critic else 0,
         activations=4 * row * hidden * layers * ACTIVATION_COPIES,
         cache=4 * 2 * config.rollout.batch_size * (prompt_tokens + completion) * heads * head_dim * layers,
         tokens_per_step=tokens,
