@@ -10,6 +10,7 @@ AssayError
 ├── EnvironmentFault      exit 3: this machine lacks something
 │   ├── MissingExtra      an optional dependency
 │   ├── ModelError        a model that cannot be found or loaded
+│   ├── EngineError       a server that samples cannot be reached, or answers what cannot be used
 │   ├── OutOfDisk         no room for an artefact
 │   └── OutOfMemory       no memory for a step (names the knob to turn)
 ├── VoidBudgetExceeded    exit 3: too many verdicts were VOID, the run stops with its reasons
@@ -19,7 +20,6 @@ AssayError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -76,6 +76,10 @@ class ModelError(EnvironmentFault):
     """A model that cannot be found or loaded."""
 
 
+class EngineError(EnvironmentFault):
+    """A server that samples cannot be reached, or its answer cannot be used."""
+
+
 class OutOfDisk(EnvironmentFault):
     """No room to write an artefact; nothing was left half written."""
 
@@ -104,5 +108,7 @@ class LogprobMismatch(AssayError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or nothing when none is near."""
+    import difflib  # only for a mistake: it costs what a verdict does
+
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

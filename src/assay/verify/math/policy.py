@@ -19,11 +19,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from assay.core.errors import TruthError, did_you_mean
 from assay.core.types import Json
 from assay.verify.extract import FIELDS
+
+if TYPE_CHECKING:
+    from assay.verify.math.tree import Node
 
 Percent = Literal["strict", "number", "fraction"]
 Units = Literal["same", "convert", "required"]
@@ -53,6 +56,27 @@ class Policy:
 
 
 STRICT = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One accepted answer: its text, how it is read, and its digits when it is a plain integer, which needs no reading."""
+
+    text: str
+    tree: Node | None
+    shown: str
+    integer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MathTruth:
+    """What the verifier reads a truth into."""
+
+    accepted: tuple[Accepted, ...]
+    field: str
+    policy: Policy
+    texts: frozenset[str]
+    integers: frozenset[str] | None  # when all accepted answers are plain integers and no policy is in force
 
 
 def read_policy(truth: Json) -> tuple[list[str], str, Policy]:
