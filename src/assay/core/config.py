@@ -58,6 +58,34 @@ class RewardConfig(Section):
     options: dict[str, float] = Field(default_factory=dict, description="the rule's own numbers")
 
 
+class ServerConfig(Section):
+    """Where `rollout.engine = "server"` samples: any OpenAI-compatible server with /v1/completions."""
+
+    url: str = Field("http://127.0.0.1:8000/v1", description="the server's address, /v1 included")
+    model: str | None = Field(None, description="the name it serves the model by; none: the first that it lists")
+    api_key_env: str | None = Field(
+        None, description="the environment variable that holds the API key, if it wants one"
+    )
+    concurrency: int = Field(64, ge=1, description="requests under way at once")
+    timeout: float = Field(600.0, gt=0, description="seconds that one completion may take")
+    retries: int = Field(5, ge=0, description="times a lost connection, a 5xx or a 429 is tried again, with back-off")
+    weights_folder: str | None = Field(
+        None,
+        description="a folder that the server sees under the same path: new weights go to a vLLM server through it, "
+        "after each step; none: the server's weights are fixed, which is enough to evaluate",
+    )
+
+
+class VllmConfig(Section):
+    """How `rollout.engine = "vllm"` sets up vLLM in this process."""
+
+    memory: float = Field(0.4, gt=0, lt=1, description="share of the device's memory for vLLM (gpu_memory_utilization)")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of vLLM's copy of the weights"
+    )
+    eager: bool = Field(True, description="no CUDA graphs: less memory and a quicker start, slower decoding")
+
+
 class RolloutConfig(Section):
     prompts_per_step: int = Field(6, ge=1, description="groups sampled per step (P)")
     group_size: int = Field(8, ge=2, description="completions per prompt (G)")
@@ -68,6 +96,16 @@ class RolloutConfig(Section):
     max_prompt_tokens: int = Field(1024, ge=1, description="longest prompt, tokens; a longer one is an error")
     stop: tuple[str, ...] = Field((), description="strings that end a completion")
     batch_size: int = Field(64, ge=1, description="rows decoded together")
+    engine: Literal["torch", "server", "vllm"] = Field(
+        "torch", description="what samples: this process, an OpenAI-compatible server, or vLLM in this process"
+    )
+    server: ServerConfig = ServerConfig()
+    vllm: VllmConfig = VllmConfig()
+    max_lag: int = Field(
+        0,
+        ge=0,
+        description="updates that sampling may lag behind: N batches are sampled while the policy learns (0: none)",
+    )
     retries: int = Field(1, ge=0, description="times a group with a VOID member is sampled again before it is dropped")
     void_budget: float = Field(
         0.02, ge=0, le=1, description="share of VOID verdicts (after the first 50) that stops the run"
@@ -132,6 +170,15 @@ class RunConfig(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     audit: AuditConfig = AuditConfig()
     track: TrackConfig = TrackConfig()
+
+    @model_validator(mode="after")
+    def _corrected_lag(self) -> RunConfig:
+        if self.rollout.max_lag and self.learn.correction.kind == "none":
+            raise ValueError(
+                "rollout.max_lag above 0 samples with older weights than those that learn: "
+                'learn.correction.kind = "truncate" or "mask" would be right'
+            )
+        return self
 
 
 def load_config(
