@@ -12,8 +12,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from assay.core.drawing import (
+    DifficultyPools,
+    DynamicSampling,
+    GroupSizes,
+    Levels,
+    NoCurriculum,
+    NoDynamic,
+    NoPools,
+    NoReplay,
+    Replayed,
+    SameSize,
+    SizeByDifficulty,
+)
 from assay.core.layers import Layered, merge, validate
 from assay.core.learning import LearnConfig
+from assay.core.length import Length, NoLength, Overlong
 from assay.core.section import Section
 from assay.core.types import Json
 
@@ -56,6 +70,7 @@ class TasksConfig(Section):
 class RewardConfig(Section):
     rule: str = Field("outcome", description="a rule's name: outcome, gated_format, r1_sum, format_20_80")
     options: dict[str, float] = Field(default_factory=dict, description="the rule's own numbers")
+    length: Length = NoLength()
 
 
 class ServerConfig(Section):
@@ -115,6 +130,23 @@ class RolloutConfig(Section):
     )
     judge_timeout: float = Field(10.0, gt=0, description="seconds per verdict before its worker is killed")
 
+    dynamic: DynamicSampling = NoDynamic()
+    pools: DifficultyPools = NoPools()
+    curriculum: Levels = NoCurriculum()
+    group_sizes: GroupSizes = SameSize()
+    replay: Replayed = NoReplay()
+
+    @model_validator(mode="after")
+    def _budget_in_reach(self) -> RolloutConfig:
+        if isinstance(self.group_sizes, SizeByDifficulty):
+            least, most = self.group_sizes.least, self.group_sizes.most
+            if not least <= self.group_size <= most:
+                raise ValueError(
+                    f"group_size must lie between group_sizes.least = {least} and group_sizes.most = {most}: "
+                    f"a step samples prompts_per_step x group_size completions in all"
+                )
+        return self
+
     @model_validator(mode="after")
     def _untruncated(self) -> RolloutConfig:
         if self.top_p != 1.0 or self.top_k != 0:
@@ -172,6 +204,17 @@ class RunConfig(Section):
     track: TrackConfig = TrackConfig()
 
     @model_validator(mode="after")
+    def _penalty_in_reach(self) -> RunConfig:
+        length = self.reward.length
+        if isinstance(length, Overlong) and length.cache is not None:
+            longest = length.longest or self.rollout.max_new_tokens
+            if length.cache > longest:
+                raise ValueError(
+                    f"reward.length.cache must be at most {longest}, the tokens at which the penalty is whole"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _corrected_lag(self) -> RunConfig:
         if self.rollout.max_lag and self.learn.correction.kind == "none":
             raise ValueError(
@@ -202,4 +245,4 @@ def layers(
         }
     else:
         spelled = [f"tasks.{each}" if each.startswith("verifier=") else each for each in overrides]
-    return merge(files, spelled, base)
+    return merge(files, spelled, base, RunConfig)

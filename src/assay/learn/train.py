@@ -41,6 +41,7 @@ from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
 from assay.model.load import load_model
 from assay.reward.rule import find_rule
+from assay.reward.shaping import rule_of
 from assay.rollout.collect import VoidBudget
 from assay.rollout.torch_engine import TorchEngine
 from assay.tasks.check import check_sources
@@ -90,7 +91,7 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[
     listen(Began("check", config.tasks.source))
     source = load_source(config.tasks, "train", config.seed)
     held_out = load_source(config.tasks, "held_out", config.seed)
-    rule = find_rule(config.reward.rule, config.reward.options)
+    rule = rule_of(config.reward, config.rollout.max_new_tokens)
     trackers = open_trackers(config.track.to, config, folder.path)
     with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
         report = check_sources(source, held_out)

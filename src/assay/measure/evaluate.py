@@ -12,6 +12,7 @@ from assay.core.run_folder import RolloutRow
 from assay.core.types import Member, Task
 from assay.measure.evaluation import Evaluation, Kind, Problem
 from assay.reward.rule import RewardRule, find_rule
+from assay.reward.shaping import rule_of
 from assay.rollout.collect import Sampled, VoidBudget, rollout_row, sample
 from assay.rollout.engine import Engine, Sampling
 from assay.verify.base import find_verifier, label
@@ -105,7 +106,7 @@ def evaluate_as(
         k=config.evaluate.k,
         seed=config.seed,
         judges=judges,
-        rule=find_rule(config.reward.rule, config.reward.options),
+        rule=rule_of(config.reward, config.rollout.max_new_tokens),
         step=step,
         kind=kind,
         model=model,

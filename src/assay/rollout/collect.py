@@ -17,6 +17,7 @@ from assay.core.rng import Key
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Completion, Group, Json, Member, Reward, Task, Verdict
 from assay.reward.rule import RewardRule
+from assay.reward.shaping import pay
 from assay.rollout.engine import Engine, Request, Sampling
 from assay.verify.pool import JudgePool, JudgeRequest
 
@@ -259,7 +260,7 @@ def _rewarded(
     why = next((_why_void(verdict) for verdict in (own, *parts.values()) if verdict.is_void), None)
     if why is None:
         try:
-            reward = rule.reward(own, parts)
+            reward = pay(rule, own, parts, len(answer.tokens))
             why = f"the rule {rule.name} gave no reward" if reward.is_void else None
         except Exception as error:  # noqa: BLE001 - the named boundary: a rule that fails is our fault, not the answer's
             why = f"the rule {rule.name} raised {type(error).__name__}: {str(error)[:200]}"
