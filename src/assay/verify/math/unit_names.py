@@ -38,6 +38,8 @@ inch length 127/5000: inch inches in
 foot length 381/1250: foot feet ft
 yard length 1143/1250: yard yards yd yds
 mile length 201168/125: mile miles mi
+furlong length 25146/125: furlong furlongs
+fathom length 1143/625: fathom fathoms
 minute time 60: minute minutes min mins
 hour time 3600: hour hours hr hrs h
 day time 86400: day days

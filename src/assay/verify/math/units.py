@@ -6,6 +6,7 @@ the policy lets go; a degree is also pi/180.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -175,26 +176,33 @@ def _in_base(unit: Dimensions) -> tuple[Dimensions, Fraction] | None:
 
 
 def _pint_conversion(truth: Dimensions, answer: Dimensions) -> Fraction | None:
-    """By pint, for units that the table does not know. Its registry is made once, and only read after that.
+    """By pint, for units that the table does not know, as exact as its definitions.
 
-    Without pint they are different: an answer's unit never makes a verdict VOID. A truth's does, when it is read.
+    Scales that do not begin at nothing (degC, decibel) have no such factor: None. Without pint the units are different:
+    an answer's unit never makes a verdict VOID. A truth's does, when it is read.
     """
+    names = [_spelled(each) for each in (truth, answer)]
+    if names[0] is None or names[1] is None:
+        return None
     try:
         registry = pint_registry()
     except MissingExtra:
         return None
     try:
-        ours, theirs = (registry.parse_units(_spelled(each)) for each in (truth, answer))
-        return Fraction(registry.Quantity(1, theirs).to(ours).magnitude).limit_denominator(10**12)
-    except (AttributeError, TypeError, ValueError):  # what pint's own errors derive from: unknown, or not convertible
+        ours, theirs = (
+            registry.UnitsContainer({registry.get_name(name): power for name, power in each.items()}) for each in names
+        )
+        nothing, one = (registry.convert(Fraction(each), theirs, ours) for each in (0, 1))
+    except (ArithmeticError, AttributeError, TypeError, ValueError):  # pint's errors are some of these
         return None
+    return Fraction(one) if nothing == 0 and isinstance(one, (int, Fraction)) else None
 
 
 _registry: Any = None
 
 
 def pint_registry() -> Any:
-    """Raises MissingExtra."""
+    """Made once, with fractions for numbers, and only read after that. Raises MissingExtra."""
     global _registry
     if _registry is None:
         try:
@@ -203,18 +211,28 @@ def pint_registry() -> Any:
             raise MissingExtra(
                 "pint", "units", 'units = "convert" with a unit that Assay\'s own table does not hold'
             ) from None
-        _registry = UnitRegistry()
+        _registry = UnitRegistry(non_int_type=Fraction)
     return _registry
 
 
-def _spelled(unit: Dimensions) -> str:
-    return " * ".join(f"{name.removeprefix('word:')}**{power}" for name, power in unit)
+_PLAIN_NAME = re.compile(r"[A-Za-z]{2,30}(?: [A-Za-z]{2,30}){0,2}\Z")
+
+
+def _spelled(unit: Dimensions) -> dict[str, int] | None:
+    """Names with their powers, for pint: plain names only, so that no text of a response is read as a formula there."""
+    found: dict[str, int] = {}
+    for name, power in unit:
+        plain = name.removeprefix("word:")
+        if _PLAIN_NAME.match(plain) is None:
+            return None
+        found[plain.replace(" ", "_")] = power
+    return found
 
 
 def require_conversion(truth: Node) -> None:
     """Raises MissingExtra when a truth that lets units be converted has one that only pint knows."""
     unit = split(truth).unit
-    if unit is not None and _in_base(unit) is None:
+    if unit is not None and _in_base(unit) is None and _spelled(unit) is not None:
         pint_registry()
 
 
