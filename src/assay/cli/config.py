@@ -17,12 +17,13 @@ from pydantic import BaseModel
 
 from assay.core.config import RunConfig, layers
 from assay.core.errors import ConfigError
-from assay.core.layers import Layered, validate
+from assay.core.layers import KIND, Layered, kinds_of, validate
 from assay.core.records import sha256_of
 from assay.core.types import Json
 from assay.recipes import find_recipe, is_built_in, names
 
 DEFAULT = "default"
+OR = "; or "
 WIDEST = 44  # columns before the origins; a longer value pushes its own aside
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -41,6 +42,8 @@ class Setting(NamedTuple):
     value: Json
     origin: str
     meaning: str
+    others: tuple[str, ...] = ()
+    """What else a `kind` may be; each has keys of its own."""
 
     @property
     def key(self) -> str:
@@ -92,14 +95,21 @@ def resolve(files: Iterable[Path], overrides: Iterable[str]) -> tuple[RunConfig,
     return validate(RunConfig, layered), layered
 
 
-def settings(config: BaseModel, origins: Mapping[str, str], section: str = "") -> list[Setting]:
-    """Every setting, a section's own before those of the sections inside it."""
+def settings(
+    config: BaseModel, origins: Mapping[str, str], section: str = "", kinds: Iterable[str] = ()
+) -> list[Setting]:
+    """Every setting, a section's own before those of the sections inside it. `kinds` are the section's alternatives."""
     own, inner = [], []
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)
         dotted = f"{section}.{name}" if section else name
         if isinstance(value, BaseModel):
-            inner += settings(value, origins, dotted)
+            inner += settings(value, origins, dotted, kinds_of(field) if field.discriminator else ())
+            continue
+        if name == KIND and kinds:
+            meaning = (type(config).__doc__ or "").strip().rstrip(".")
+            others = tuple(each for each in kinds if each != value)
+            own.append(Setting(section, name, value, _origin(origins, dotted), meaning, others))
             continue
         plain = config.model_dump(mode="json", include={name})[name]
         if isinstance(plain, dict) and plain:  # a table whose keys are the user's own
@@ -136,7 +146,8 @@ def toml_lines(found: Iterable[Setting], explain: bool = False) -> Iterator[str]
             yield f"# {each.meaning}"
         name = each.name if BARE_KEY.fullmatch(each.name) else quoted(each.name)
         text = f"# {name} is not set" if each.value is None else f"{name} = {toml_value(each.value)}"
-        yield f"{text:<{WIDEST}}  # {each.origin}"
+        others = f"{OR}{', '.join(each.others)}" if each.others else ""
+        yield f"{text:<{WIDEST}}  # {each.origin}{others}"
 
 
 def painted(line: str) -> str:
@@ -144,7 +155,8 @@ def painted(line: str) -> str:
     text, mark, origin = line.rpartition("  # ")
     if not mark:
         return typer.style(line, dim=line.startswith("#"), bold=line.startswith("["))
-    return text + typer.style(mark + origin, dim=origin == DEFAULT, fg=None if origin == DEFAULT else "green")
+    is_default = origin.partition(OR)[0] == DEFAULT
+    return text + typer.style(mark + origin, dim=is_default, fg=None if is_default else "green")
 
 
 def toml_value(value: Json) -> str:
@@ -169,6 +181,10 @@ def quoted(text: str) -> str:
 def file_schema() -> dict[str, Json]:
     """The schema of a file: the run's, and the one key that only files have."""
     found = RunConfig.model_json_schema()
+    for rules in [each for table in found["$defs"].values() for each in table.get("properties", {}).values()]:
+        for kind, place in rules.get("discriminator", {}).get("mapping", {}).items():
+            if kind != rules["default"][KIND]:  # a table that names no kind is one of the default's, and no other's
+                found["$defs"][place.rpartition("/")[2]]["required"] = [KIND]
     properties = {
         "extends": {
             "description": "a file beside this one, or several, whose values hold where this one sets none",

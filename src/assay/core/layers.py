@@ -9,10 +9,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as held
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from assay.core.errors import ConfigError, did_you_mean
 from assay.core.types import Json
@@ -28,18 +30,21 @@ class Layered:
 
     values: dict[str, Json]
     origins: dict[str, str]
+    kinds: Mapping[str, str] = held(default_factory=dict, compare=False)  # of each table of alternatives, its default
 
 
 def merge(
     files: Iterable[Path],
     overrides: Iterable[str] | Mapping[str, Json] = (),
     base: Mapping[str, Json] | None = None,
+    schema: type[BaseModel] | None = None,
 ) -> Layered:
     """Merge TOML files (each with its `extends`) and overrides, later ones winning. Raises ConfigError.
 
-    Overrides are `a.b=value` texts, or dotted keys with their values.
+    Overrides are `a.b=value` texts, or dotted keys with their values. The `schema` says which tables are alternatives:
+    a layer that names another `kind` for one starts it afresh, since the numbers below belong to the kind before.
     """
-    merged = Layered({}, {})
+    merged = Layered({}, {}, {} if schema is None else default_kinds(schema))
     if base is not None:
         _lay(merged, base, "built in")
     for file in files:
@@ -50,6 +55,17 @@ def merge(
         _lay(together, parse_override(each) if isinstance(each, str) else nest(*each), "")
     _lay(merged, together.values, "settings" if is_dotted else "--set")
     return merged
+
+
+def default_kinds(schema: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    """Each table of alternatives by its dotted name, with the `kind` that it has where none is named."""
+    found: dict[str, str] = {}
+    for name, field in schema.model_fields.items():
+        if field.discriminator is not None:
+            found[f"{prefix}{name}"] = getattr(field.default, KIND)
+        for each in _models_of(field):
+            found |= default_kinds(each, f"{prefix}{name}.")
+    return found
 
 
 def parse_override(text: str) -> dict[str, Json]:
@@ -128,20 +144,19 @@ def _lay_file(merged: Layered, file: Path, seen: tuple[Path, ...]) -> None:
 
 
 def _lay(merged: Layered, values: Mapping[str, Json], origin: str) -> None:
-    _merge_into(merged.values, values, merged.origins, origin, "")
+    _merge_into(merged.values, values, merged, origin, "")
 
 
-def _merge_into(
-    target: dict[str, Json], values: Mapping[str, Json], origins: dict[str, str], origin: str, prefix: str
-) -> None:
+def _merge_into(target: dict[str, Json], values: Mapping[str, Json], merged: Layered, origin: str, prefix: str) -> None:
+    origins = merged.origins
     for key, value in values.items():
         dotted = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             below = target.get(key)
-            if not isinstance(below, dict) or _is_another_kind(below, value):
+            if not isinstance(below, dict) or _is_another_kind(below, value, merged.kinds.get(dotted)):
                 _forget(origins, dotted)
                 below = target[key] = {}
-            _merge_into(below, value, origins, origin, f"{dotted}.")
+            _merge_into(below, value, merged, origin, f"{dotted}.")
         else:
             _forget(origins, dotted)
             origins[dotted] = origin
@@ -156,9 +171,9 @@ def _forget(origins: dict[str, str], key: str) -> None:
         del origins[old]
 
 
-def _is_another_kind(below: Mapping[str, Json], above: Mapping[str, Json]) -> bool:
-    """A layer that names another `kind` starts that table afresh: the numbers below belong to the kind before."""
-    return KIND in above and KIND in below and above[KIND] != below[KIND]
+def _is_another_kind(below: Mapping[str, Json], above: Mapping[str, Json], default: str | None) -> bool:
+    """`default` None: this is no table of alternatives, and a key `kind` in it is a key like any other."""
+    return default is not None and KIND in above and above[KIND] != below.get(KIND, default)
 
 
 def _with_kinds(
@@ -172,23 +187,52 @@ def _with_kinds(
             where = f" in [{'.'.join(path)}]" if path else ""
             hint = did_you_mean(key, known) or f"; known{where or ' at the top'}: {', '.join(known)}"
             raise ConfigError(f"{_origin(origins, dotted)}: unknown key {key!r}{where}{hint}")
+        field = known[key]
+        inner = _models_of(field)
+        if field.discriminator is not None:
+            kinds = kinds_of(field)
+            value = _of_a_kind(value, kinds, getattr(field.default, KIND, None), dotted, origins)
+            inner = [kinds[value[KIND]]]
         if not isinstance(value, Mapping):
             continue
-        field = known[key]
-        inner = [each for each in (field.annotation, *get_args(field.annotation)) if _is_model(each)]
-        if field.discriminator is not None:
-            kinds = {each.model_fields[KIND].default: each for each in inner}
-            kind = value.get(KIND, getattr(field.default, KIND, None))
-            if kind not in kinds:
-                hint = did_you_mean(str(kind), kinds) or f"; one of {', '.join(kinds)} would be right"
-                raise ConfigError(f"{_origin(origins, f'{dotted}.{KIND}')}: {dotted}.{KIND}: no kind {kind!r}{hint}")
-            value, inner = {KIND: kind, **value}, [kinds[kind]]
         filled[key] = _with_kinds(inner[0], value, origins, (*path, key)) if len(inner) == 1 else value
     return filled
 
 
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _of_a_kind(
+    value: Json, kinds: Mapping[str, type[BaseModel]], default: str | None, dotted: str, origins: Mapping[str, str]
+) -> dict[str, Json]:
+    """The table with its `kind`, all of whose keys are that kind's. Raises ConfigError."""
+    if not isinstance(value, Mapping):
+        where = _origin(origins, dotted)
+        raise ConfigError(
+            f"{where}: {dotted} is a table: {dotted}.{KIND} = {str(value)!r} would name what stands in it"
+        )
+    kind = value.get(KIND, default)
+    if not isinstance(kind, str) or kind not in kinds:
+        hint = did_you_mean(str(kind), kinds) or f"; one of {', '.join(kinds)} would be right"
+        raise ConfigError(f"{_origin(origins, f'{dotted}.{KIND}')}: {dotted}.{KIND}: no kind {kind!r}{hint}")
+    for key in value:
+        known = kinds[kind].model_fields
+        if key not in known:
+            others = [name for name, each in kinds.items() if key in each.model_fields]
+            hint = f"; kind {' or '.join(map(repr, others))} has it" if others else did_you_mean(key, known)
+            raise ConfigError(
+                f"{_origin(origins, f'{dotted}.{key}')}: unknown key {key!r} in [{dotted}] of kind {kind!r}"
+                + (hint or f"; known there: {', '.join(known)}")
+            )
+    return {KIND: kind, **value}
+
+
+def kinds_of(field: FieldInfo) -> dict[str, type[BaseModel]]:
+    """The alternatives of a discriminated union by their `kind`."""
+    return {each.model_fields[KIND].default: each for each in _models_of(field)}
+
+
+def _models_of(field: FieldInfo) -> list[type[BaseModel]]:
+    """The tables that a key can hold."""
+    found = (field.annotation, *get_args(field.annotation))
+    return [each for each in found if isinstance(each, type) and issubclass(each, BaseModel)]
 
 
 def _origin(origins: Mapping[str, str], key: str) -> str:
