@@ -86,7 +86,7 @@ class Policy:
                 self._update(batches, counted)
         summary = counted.summary()
         if summary.kl is not None and config.kl.place == "loss":
-            self.adapt_kl(counted.kl, counted.completions)
+            self.adapt_kl(counted.kl / config.epochs, counted.completions // config.epochs)  # each is sampled once
         return summary
 
     def rows(self, groups: Sequence[Sequence[Sample]]) -> list[Batch]:

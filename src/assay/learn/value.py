@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from assay.core.errors import ModelError, NonFiniteStep
+from assay.core.errors import NonFiniteStep
 from assay.core.learning import CriticConfig, LearnConfig
 from assay.learn.batch import Batch, Sample, pack, spread_over
 from assay.learn.optimiser import checkpointed, make_optimiser, step_of
@@ -48,9 +48,7 @@ class Critic:
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)
         else:
-            self.model, self.head = load_reward_model(config.init)
-            if _vocabulary(self.model) < _vocabulary(loaded.model):
-                raise ModelError(f"learn.advantage.critic.init: {config.init} has another vocabulary than the policy")
+            self.model, self.head = load_reward_model(config.init, loaded.tokenizer.get_vocab())
         self.model.to(loaded.device).eval()
         self.head.to(loaded.device, next(self.model.parameters()).dtype)
         self.optimiser = make_optimiser(nn.ModuleList([self.model, self.head]), learn.optimiser, config.learning_rate)
@@ -139,7 +137,3 @@ def _joined(batch: Batch, name: str) -> Tensor:
 
 def _width(model: Any) -> int:
     return int(model.get_input_embeddings().weight.shape[1])
-
-
-def _vocabulary(model: Any) -> int:
-    return int(model.get_input_embeddings().weight.shape[0])

@@ -57,4 +57,5 @@ def importance(before: Tensor, sampled: Tensor, sequence: Tensor, correction: Co
         case TruncateCorrection():
             return ratio.clamp(max=correction.cap)
         case MaskCorrection():
-            return ratio * ((ratio >= correction.low) & (ratio <= correction.high))
+            is_kept = (ratio >= correction.low) & (ratio <= correction.high)
+            return torch.where(is_kept, ratio, torch.zeros_like(ratio))  # a product would make NaN of an infinite ratio

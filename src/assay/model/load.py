@@ -113,7 +113,7 @@ def save_model(model: Any, tokenizer: Any, folder: Path, *, merge: bool = True) 
     LoRA: the merged weights stand in `folder` and the adapter in `folder/adapter`; with `merge=False`, only the
     adapter, in `folder` itself.
     """
-    with _save_errors(folder), _quiet():
+    with _save_errors(folder), quiet():
         folder.mkdir(parents=True, exist_ok=True)
         if not _has_adapter(model):
             model.save_pretrained(folder)
@@ -263,7 +263,7 @@ def _near(name: str) -> str:
 def _pretrained(place: str, name: str, **how: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with load_errors(name), _quiet():
+    with load_errors(name), quiet():
         model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, trust_remote_code=False, **how)
     with load_errors(name, "its tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **how)
@@ -325,7 +325,7 @@ def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars of transformers' own."""
     from transformers.utils import logging as theirs
 
