@@ -26,7 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [each for each in sys.path if Path(each).resolve() != HERE]  # this file has the peer package's own name
@@ -66,11 +66,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--child", nargs=2, metavar=("WHO", "BOMB"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
-    if options.child:
-        return child(*options.child)
     if not (options.data / "math500.jsonl").is_file() or not (options.data / "gsm8k" / "test.jsonl").is_file():
         print(f"No math500.jsonl and gsm8k/test.jsonl under {options.data}: name their folder with --data.")
         return 3
@@ -303,13 +300,41 @@ def latency(math500: list[str], gsm8k: list[str], seed: int) -> None:
 
 # Bombs
 
+BOMB_CHILD = r"""
+import json, resource, runpy, sys, time
+who, wanted, file = sys.argv[1:]
+made = runpy.run_path(file)["BOMBS"]
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+if who == "assay":
+    from assay.verify.base import judge_case, read_case
+    case = read_case("math", "5")
+    def outcome(response):
+        return str(judge_case(case, response).outcome)
+else:
+    from math_verify import parse, verify
+    def outcome(response):
+        return "pass" if verify(parse("5"), parse(response)) else "fail"
+def peak():  # of this program alone: ru_maxrss still holds what its parent had when it started this
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+before, seconds, outcomes = peak(), {}, {}
+for name, make in made.items():
+    if wanted in ("all", name):
+        response = "\\boxed{" + make() + "}"
+        start = time.perf_counter()
+        came = outcome(response)
+        seconds[name] = time.perf_counter() - start
+        outcomes[came] = outcomes.get(came, 0) + 1
+print(json.dumps({"seconds": seconds, "outcomes": outcomes, "before": before, "peak": peak()}))
+"""
+
 
 def bombs() -> None:
-    print("\n== Bombs: seconds for one answer against the truth 5, and the peak memory of the process ==")
+    print("\n== Bombs: seconds for one answer against the truth 5, and the peak memory of a process of its own ==")
     done = run_child("assay", "all", 600)
     if done is not None:
         slowest = sorted(done["seconds"].items(), key=lambda item: -item[1])
-        print(f"assay: {len(slowest)} bombs in one process, outcomes {done['outcomes']}, peak {done['peak']:.0f} MB")
+        print(f"assay: {len(slowest)} bombs in one process, outcomes {done['outcomes']}, {memory(done)}")
         for name in [*NAMED_BOMBS, *(name for name, _ in slowest[:5] if name not in NAMED_BOMBS)]:
             print(f"  {name}: {done['seconds'][name]:.3f} s")
     for name in NAMED_BOMBS:
@@ -317,13 +342,17 @@ def bombs() -> None:
         if done is None:
             print(f"math-verify, {name}: no answer within 30 s, or a crash")
         else:
-            print(f"math-verify, {name}: {done['seconds'][name]:.3f} s, {done['outcomes']}, peak {done['peak']:.0f} MB")
+            print(f"math-verify, {name}: {done['seconds'][name]:.3f} s, {done['outcomes']}, {memory(done)}")
 
 
-def run_child(who: str, name: str, seconds: float) -> dict[str, dict[str, float]] | None:
+def memory(done: dict[str, Any]) -> str:
+    return f"peak {done['peak']:.0f} MB ({done['before']:.0f} MB before the first)"
+
+
+def run_child(who: str, name: str, seconds: float) -> dict[str, Any] | None:
     try:
         done = subprocess.run(
-            [sys.executable, __file__, "--child", who, name],
+            [sys.executable, "-c", BOMB_CHILD, who, name, str(BOMBS)],
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -332,31 +361,6 @@ def run_child(who: str, name: str, seconds: float) -> dict[str, dict[str, float]
     except subprocess.TimeoutExpired:
         return None
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 and done.stdout else None
-
-
-def child(who: str, name: str) -> int:
-    import runpy
-
-    made = runpy.run_path(str(BOMBS))["BOMBS"]
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-    case = read_case("math", "5")
-    seconds: dict[str, float] = {}
-    outcomes: dict[str, int] = {}
-    for each, make in made.items():
-        if name not in ("all", each):
-            continue
-        response = "\\boxed{" + make() + "}"
-        start = time.perf_counter()
-        outcome = (
-            str(judge_case(case, response).outcome)
-            if who == "assay"
-            else ("pass" if verify(parse("5"), parse(response)) else "fail")
-        )
-        seconds[each] = time.perf_counter() - start
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "outcomes": outcomes, "peak": peak}))
-    return 0
 
 
 # Import

@@ -181,8 +181,8 @@ def _pint_conversion(truth: Dimensions, answer: Dimensions) -> Fraction | None:
     Scales that do not begin at nothing (degC, decibel) have no such factor: None. Without pint the units are different:
     an answer's unit never makes a verdict VOID. A truth's does, when it is read.
     """
-    names = [_spelled(each) for each in (truth, answer)]
-    if names[0] is None or names[1] is None:
+    first, second = _spelled(truth), _spelled(answer)
+    if first is None or second is None:
         return None
     try:
         registry = pint_registry()
@@ -190,7 +190,8 @@ def _pint_conversion(truth: Dimensions, answer: Dimensions) -> Fraction | None:
         return None
     try:
         ours, theirs = (
-            registry.UnitsContainer({registry.get_name(name): power for name, power in each.items()}) for each in names
+            registry.UnitsContainer({registry.get_name(name): power for name, power in each.items()})
+            for each in (first, second)
         )
         nothing, one = (registry.convert(Fraction(each), theirs, ours) for each in (0, 1))
     except (ArithmeticError, AttributeError, TypeError, ValueError):  # pint's errors are some of these
