@@ -6,7 +6,8 @@ k1 and k3 have the divergence for their expectation, k2 to second order in d; k3
 In the loss each is differentiated as written, with the samples held fixed. On average the gradient of k2 is that of
 KL(policy || reference), that of k3 the one of KL(reference || policy), the two being equal near d = 0, and that of k1
 is zero, which the configuration refuses. Some codes multiply the sampled KL by the ratio p / p_old before
-differentiating; that and ours agree only while the ratio is 1.
+differentiating: at a ratio of 1 the value is ours, but the gradient has a term more, k grad log p, which makes that of k3
+the gradient of KL(policy || reference). Here that is k2's.
 """
 
 from __future__ import annotations
