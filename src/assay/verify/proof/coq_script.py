@@ -77,8 +77,8 @@ def _items(text: str) -> list[Item]:
             at = bullet.end()
             items.append(Item("bullet", text[start:at], start))
         elif text[at] in "{}":
-            if text[at : at + 2] in ("{|", "{{", "}}"):
-                raise Malformed(f"a sentence that begins with {text[at : at + 2]}")
+            if text[at : at + 2] == "{|":
+                raise Malformed("a sentence that begins with {|")
             at += 1
             items.append(Item("open" if text[start] == "{" else "close", text[start:at], start))
         elif selector := _SELECTOR.match(text, at):

@@ -202,7 +202,7 @@ class LeanRunner:
             if session is None:
                 readable = (*tools.readable, str(Path(command).resolve().parent))
                 session = ReplSession([command], truth.header, _WARM, {"LEAN_PATH": tools.path}, readable)
-            refusal = session.refusal(f"theorem {THEOREM} : (\n{truth.statement}\n) :=\n{proof}\n", FAST_SECONDS)
+            refusal = session.refusal(truth.theorem(proof), FAST_SECONDS)
         except OutOfStep:
             if session is not None:
                 session.close()

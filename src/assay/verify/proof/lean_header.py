@@ -26,6 +26,8 @@ _STEERS = re.compile(
     r"(?:open|universe|universes|variable|set_option|local|noncomputable\s+section)\b|attribute\s*\[\s*local\b"
 )
 
+_BEHIND = re.compile(r"\b(?:where|termination_by|decreasing_by|partial_fixpoint)\b")
+
 
 @dataclass(frozen=True, slots=True)
 class LeanTruth:
@@ -51,8 +53,14 @@ class LeanTruth:
     def candidate(self, proof: str) -> str:
         """The proof behind the theorem; in `file` mode what follows the response's own imports and header."""
         if self.mode == "proof":
-            return f"{self._begin('AssayPre')}theorem {THEOREM} : (\n{self.statement}\n) :=\n{proof}\n"
+            return f"{self._begin('AssayPre')}{self.theorem(proof)}"
         return f"{self._begin('AssayPre')}\n{self.body(proof)}\n"
+
+    def theorem(self, proof: str) -> str:
+        """With the proof in brackets: no command can stand in them, known to our list of words or not. What follows a
+        proof and belongs to it (`where`, a measure) cannot either, so a proof with such words goes without."""
+        given = proof if _BEHIND.search(proof) else f"(\n{proof}\n)"
+        return f"theorem {THEOREM} : (\n{self.statement}\n) :=\n{given}\n"
 
     def body(self, file: str) -> str:
         """A file's text behind its imports, which must be the header's. Raises Malformed."""

@@ -34,9 +34,15 @@ COMMANDS = FILE_COMMANDS | _words(
     "attribute import export prelude module public meta scoped local include omit deriving run_cmd run_elab run_meta add_decl_doc "
     "register_simp_attr register_option register_builtin_option unif_hint binder_predicate simproc simproc_decl dsimproc "
     "builtin_simproc grind_pattern library_note unsafe partial nonrec irreducible_def alias recall compile_inductive "
-    "unset_option docs_to_verso seal unseal suppress_compilation gen_injective_theorems assert_not_exists initialize_simps_projections"
+    "unset_option docs_to_verso seal unseal suppress_compilation gen_injective_theorems assert_not_exists initialize_simps_projections "
+    "init_quot init_grind_norm grind_propagator cbv_simproc cbv_simproc_decl deprecated_module deprecated_syntax tactic_extension "
+    "recommended_spelling set_library_suggestions add_aesop_rules erase_aesop_rules mk_iff_of_inductive_prop proof_wanted count_heartbeats "
+    "guard_min_heartbeats whatsnew open_locale reassoc_axiom insert_to_additive_translation show_panel_widgets compile_def"
 )
 """Keywords that begin a command, or change one."""
+
+COMMAND_FAMILIES = ("declare_", "register_", "builtin_")
+"""Beginnings of commands of which every library adds its own."""
 
 FORBIDDEN = _words(
     "sorry sorryAx admit native_decide ofReduceBool reduceBool ofReduceNat reduceNat trustCompiler implemented_by extern csimp run_tac "
@@ -72,6 +78,8 @@ def read_lean(text: str, mode: Mode = "proof") -> tuple[str, ...]:
         if unicodedata.category(sign) in ("Cc", "Cs", "Cf", "Zl", "Zp") and sign not in "\n\r":
             raise Malformed(f"the control character U+{ord(sign):04X}")
     words = _tokens(text)
+    if mode == "proof" and "/-!" in text:
+        raise Malformed("a module's comment (/-!) is a command")
     if not words:
         raise Malformed("no proof")
     _check_brackets(words)
@@ -162,8 +170,12 @@ def _check_word(words: list[str], at: int, word: str, mode: Mode) -> None:
     if word == "set_option":
         if following not in OPTIONS:
             raise Malformed(f"the option {following[:40]!r} may not be set")
+        if mode == "proof" and words[at + 3 : at + 4] != ["in"]:
+            raise Malformed("set_option without its `in` is a command")
     elif word == "in" and mode == "file" and "open" in words[max(0, at - 12) : at]:
         raise Malformed("open ... in")
+    elif parts[0].startswith(COMMAND_FAMILIES):
+        raise Malformed(f"the command {parts[0][:40]!r}")
     elif parts[0] in COMMANDS and not (mode == "file" and parts[0] in FILE_COMMANDS):
         raise Malformed(f"the command {parts[0]!r}")
     elif parts[0] == "open" and following in ("scoped", "Lean"):
