@@ -2,7 +2,6 @@
 could be learnt."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,9 +10,10 @@ import torch
 from assay.core.config import RunConfig
 from assay.core.errors import NonFiniteStep, OutOfMemory
 from assay.core.types import Message, Task
+from assay.learn.draw import Drawer
 from assay.learn.policy import Policy
 from assay.learn.train import _memory_errors
-from assay.learn.trainer import Learner, NonFiniteBatch, draw_tasks, train_step
+from assay.learn.trainer import Learner, NonFiniteBatch, train_step
 from assay.model.tiny import build_tiny
 from assay.reward.rule import find_rule
 from assay.rollout.collect import VoidBudget
@@ -62,30 +62,11 @@ def learner_of(judges, source, **learn):
         config,
         Policy(loaded, config.learn, 1.0),
         TorchEngine(loaded),
-        source,
+        Drawer(config, (source,)),
         judges,
         find_rule("outcome"),
         VoidBudget(0.02),
     )
-
-
-def drawn(length, steps, limit=None, seed=0, prompts=3):
-    config = RunConfig(seed=seed, rollout={"prompts_per_step": prompts}, tasks={"limit": limit})
-    return [[each.id for each in draw_tasks(Letters("v", length), config, step)] for step in range(1, steps + 1)]
-
-
-def test_each_epoch_is_a_permutation_of_its_own():
-    walk = [each for step in drawn(5, 10) for each in step]
-    epochs = [walk[start : start + 5] for start in range(0, 30, 5)]
-    assert all(Counter(epoch) == Counter(f"t{i}" for i in range(5)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) > 1
-
-
-def test_a_draw_is_a_function_of_seed_and_step():
-    assert drawn(50, 4) == drawn(50, 4)
-    assert drawn(50, 4) != drawn(50, 4, seed=1)
-    assert {each for step in drawn(50, 9, limit=4) for each in step} == {"t0", "t1", "t2", "t3"}
-    assert drawn(None, 2) == [["t0", "t1", "t2"], ["t3", "t4", "t5"]]
 
 
 def test_steps_raise_the_reward(verifier, judges):

@@ -49,6 +49,7 @@ class RolloutRow:
     seed: int
     seconds: float  # spent judging
     split: str = "train"  # "held_out" for the rows of evaluations
+    kept: bool = True  # False: sampled, and left out of the step (dynamic sampling)
 
 
 WALL_TIME = frozenset({"seconds", "time"})

@@ -31,6 +31,8 @@ from assay.learn.checkpoint import (
     prune,
     save_checkpoint,
 )
+from assay.learn.curriculum import load_levels
+from assay.learn.draw import Drawer
 from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Saved, Stepped, silent
 from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
@@ -89,15 +91,17 @@ def train(
 @contextlib.contextmanager
 def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[Run]:
     listen(Began("check", config.tasks.source))
-    source = load_source(config.tasks, "train", config.seed)
+    levels = load_levels(config)
+    drawer = Drawer(config, levels)
     held_out = load_source(config.tasks, "held_out", config.seed)
     rule = rule_of(config.reward, config.rollout.max_new_tokens)
     trackers = open_trackers(config.track.to, config, folder.path)
     with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
-        report = check_sources(source, held_out)
-        listen(Checked(report))
-        if report.problems:
-            raise UsageError("; ".join(report.problems[:5]))
+        for source in levels:
+            report = check_sources(source, held_out)
+            listen(Checked(report))
+            if report.problems:
+                raise UsageError("; ".join(report.problems[:5]))
         tasks = tuple(select(held_out, config.evaluate.problems))
         _certify(config, folder, tasks, judges, listen)
         listen(Began("load", config.model.name))
@@ -108,7 +112,7 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[
         )
         how = config.learn.advantage
         critic = Critic(loaded, how.critic, config.learn) if isinstance(how, GaeAdvantage) else None
-        learner = Learner(config, policy, engine, source, judges, rule, VoidBudget(config.rollout.void_budget), critic)
+        learner = Learner(config, policy, engine, drawer, judges, rule, VoidBudget(config.rollout.void_budget), critic)
         try:
             yield Run(config, folder, learner, tasks, tuple(trackers), listen)
         finally:
@@ -150,7 +154,9 @@ def _go(run: Run) -> None:
         step = int(load_checkpoint(policy, checkpoint, run.learner.critic)["step"])
     folder.rewind(step)
     prune(folder, config.learn.keep_last)
-    run.learner.budget.recount(folder.read_metrics("train"))
+    done = folder.read_metrics("train")
+    run.learner.budget.recount(done)
+    run.learner.drawer.restore(done, folder.read_rollouts())
     saved = step
     baseline = _evaluated(run, 0, "before")
     try:
@@ -227,8 +233,8 @@ def _save(run: Run, step: int, best: bool) -> None:
     config, folder = run.config, run.folder
     facts = {
         "seed": config.seed,
-        "data_position": step * config.rollout.prompts_per_step,
-        "train_tasks": run.learner.source.fingerprint,
+        "data_position": run.learner.drawer.position,
+        "train_tasks": run.learner.drawer.fingerprint,
         "verifiers": sorted({label(find_verifier(task.verifier)) for task in run.held_out}),
         "certificate": certificate.id if (certificate := read_certificate(folder.path)) else None,
     }

@@ -1,7 +1,8 @@
 """One training step: draw tasks, collect groups, turn rewards into advantages, update, and say what happened.
 
 A step is a function of (weights, optimiser state, seed, step): tasks are drawn by position from a permutation per
-epoch, samples from streams keyed by (seed, step, task, sample). Nothing else carries over, which is what makes
+epoch, samples from streams keyed by (seed, step, task, sample). Where the configuration draws by difficulty, it is also one
+of the rows that the run folder holds of the steps before (learn/draw). Nothing else carries over, which is what makes
 `--resume` exact.
 """
 
@@ -14,13 +15,15 @@ from time import perf_counter
 import torch
 
 from assay.core.config import RunConfig
+from assay.core.drawing import NoDynamic
 from assay.core.errors import LogprobMismatch, NonFiniteStep
 from assay.core.learning import GaeAdvantage, GrpoAdvantage, NoCorrection
-from assay.core.rng import stream
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Group, Task
 from assay.learn.advantage import spread
 from assay.learn.credit import Credit
+from assay.learn.draw import Drawer
+from assay.learn.dynamic import Gathered, cut_short, gather
 from assay.learn.lesson import teach
 from assay.learn.policy import Policy, Update
 from assay.learn.schedule import learning_rate
@@ -29,18 +32,17 @@ from assay.measure.signals import CAUSES, explain_nothing_to_learn, group_cause
 from assay.reward.rule import RewardRule
 from assay.rollout.collect import Collected, VoidBudget, collect, rollout_row
 from assay.rollout.engine import Engine, Sampling
-from assay.tasks.source import TaskSource
 from assay.verify.pool import JudgePool
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """What every step needs and no step changes (but for the policy's weights and the VOID count)."""
+    """What every step needs and no step changes (but for the policy's weights, the VOID count and what is drawn next)."""
 
     config: RunConfig
     policy: Policy
     engine: Engine
-    source: TaskSource
+    drawer: Drawer
     judges: JudgePool
     rule: RewardRule
     budget: VoidBudget
@@ -51,30 +53,17 @@ class Learner:
 class StepResult:
     metrics: Mapping[str, float | None]
     rows: tuple[RolloutRow, ...]
-    note: str | None  # why nothing could be learnt, when nothing could
+    note: str | None  # why nothing could be learnt, or less than was wanted
 
 
 def train_step(learner: Learner, step: int) -> StepResult:
     """Raises VoidBudgetExceeded, NonFiniteStep (with the step's rows in `rows`), OutOfMemory by the caller."""
     config, policy = learner.config, learner.policy
     began = perf_counter()
-    tasks = draw_tasks(learner.source, config, step)
-    learner.engine.policy = policy.version
-    collected = collect(
-        learner.engine,
-        tasks,
-        group_size=config.rollout.group_size,
-        sampling=training_sampling(config),
-        seed=config.seed,
-        step=step,
-        judges=learner.judges,
-        rule=learner.rule,
-        retries=config.rollout.retries,
-        budget=learner.budget,
-    )
-    groups = collected.groups
+    gathered = _gathered(learner, step)
+    collected = gathered.collected
     learning = perf_counter()
-    lesson = teach(policy, learner.critic, config.learn, groups, config.rollout.max_new_tokens)
+    lesson = teach(policy, learner.critic, config.learn, gathered.groups, config.rollout.max_new_tokens)
     rate = learning_rate(
         config.learn.learning_rate,
         step,
@@ -82,8 +71,8 @@ def train_step(learner: Learner, step: int) -> StepResult:
         warmup=config.learn.warmup_steps,
         schedule=config.learn.schedule,
     )
-    rows = tuple(_rows(groups, lesson.credits, config.seed, step))
-    update, of_critic, note = None, None, None
+    rows = tuple(_rows(gathered, lesson.credits, config.seed, step))
+    update, of_critic = None, None
     try:
         if learner.critic is not None and lesson.whole:
             of_critic = learner.critic.learn(lesson.whole)
@@ -97,10 +86,13 @@ def train_step(learner: Learner, step: int) -> StepResult:
         policy.adapt_kl(lesson.kl.total, lesson.kl.completions)
     if config.learn.kl.reset_every and step % config.learn.kl.reset_every == 0:
         policy.reset_reference()
+    note = cut_short(gathered, config.rollout.prompts_per_step, config.rollout.dynamic)
     if all(credit.is_zero for credits in lesson.credits for credit in credits):
-        note = explain_nothing_to_learn(_causes(groups))
+        note = explain_nothing_to_learn(_causes(collected.groups))
     ended = perf_counter()
-    metrics = _metrics(collected, config, update, rate, policy.version)
+    metrics = _metrics(collected, config, update, rate, policy.version) | learner.drawer.state()
+    if not isinstance(config.rollout.dynamic, NoDynamic):
+        metrics |= gathered.metrics()
     if lesson.kl is not None:
         metrics["kl"] = lesson.kl.per_token
     if config.learn.kl.target is not None:
@@ -114,7 +106,31 @@ def train_step(learner: Learner, step: int) -> StepResult:
             "critic/bytes": of_critic.bytes,
         }
     times = {"time/learn": ended - learning, "time/step": ended - began}
+    learner.drawer.record({"step": step, **metrics}, rows)
     return StepResult(metrics | times, rows, note)
+
+
+def _gathered(learner: Learner, step: int) -> Gathered:
+    """The step's groups, sampled and judged in as many rounds as the configuration wants."""
+    config, drawer = learner.config, learner.drawer
+    learner.engine.policy = learner.policy.version
+
+    def collect_round(tasks: Sequence[Task], number: int) -> Collected:
+        return collect(
+            learner.engine,
+            tasks,
+            group_size=drawer.sizes(tasks),
+            sampling=training_sampling(config),
+            seed=config.seed,
+            step=step,
+            judges=learner.judges,
+            rule=learner.rule,
+            retries=config.rollout.retries,
+            budget=learner.budget,
+            round_number=number,
+        )
+
+    return gather(drawer.draw(step), lambda n: drawer.draw_more(step, n), collect_round, config.rollout.dynamic)
 
 
 def is_critic_warming_up(config: RunConfig, step: int) -> bool:
@@ -143,40 +159,32 @@ class NonFiniteBatch(NonFiniteStep):
         self.rows = tuple(rows)
 
 
-def draw_tasks(source: TaskSource, config: RunConfig, step: int) -> list[Task]:
-    """The tasks of a step (from 1): the next P positions of an endless walk, reshuffled each epoch."""
-    first = (step - 1) * config.rollout.prompts_per_step
-    length = source.length
-    if length is not None and config.tasks.limit is not None:
-        length = min(length, config.tasks.limit)
-    positions = range(first, first + config.rollout.prompts_per_step)
-    if length is None:
-        return [source.task(position) for position in positions]
-    return [
-        source.task(_shuffled(config.seed, position // length, length)[position % length]) for position in positions
-    ]
-
-
-def _shuffled(seed: int, epoch: int, length: int) -> list[int]:
-    order = list(range(length))
-    stream(seed, "tasks", epoch).shuffle(order)
-    return order
-
-
 def training_sampling(config: RunConfig) -> Sampling:
     return Sampling(
         max_new_tokens=config.rollout.max_new_tokens, temperature=config.rollout.temperature, stop=config.rollout.stop
     )
 
 
-def _rows(groups: Sequence[Group], credits: Sequence[Sequence[Credit]], seed: int, step: int) -> list[RolloutRow]:
-    return [
-        rollout_row(
-            group.task, member, step=step, group=f"{step}-{place}", sample=sample, advantage=credit.mean, seed=seed
-        )
-        for place, (group, inner) in enumerate(zip(groups, credits, strict=True))
-        for sample, (member, credit) in enumerate(zip(group.members, inner, strict=True))
-    ]
+def _rows(gathered: Gathered, credits: Sequence[Sequence[Credit]], seed: int, step: int) -> list[RolloutRow]:
+    """Every completion that was sampled; `credits` are those of the groups that are learnt from."""
+    of_kept = iter(credits)
+    rows = []
+    for place, (group, kept) in enumerate(zip(gathered.collected.groups, gathered.kept, strict=True)):
+        advantages = [credit.mean for credit in next(of_kept)] if kept else [0.0] * len(group.members)
+        rows += [
+            rollout_row(
+                group.task,
+                member,
+                step=step,
+                group=f"{step}-{place}",
+                sample=sample,
+                advantage=advantage,
+                seed=seed,
+                kept=kept,
+            )
+            for sample, (member, advantage) in enumerate(zip(group.members, advantages, strict=True))
+        ]
+    return rows
 
 
 def _causes(groups: Sequence[Group]) -> dict[str, int]:

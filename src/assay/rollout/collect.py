@@ -102,7 +102,7 @@ def sample(
     engine: Engine,
     tasks: Sequence[Task],
     *,
-    n: int,
+    n: int | Sequence[int],
     sampling: Sampling,
     seed: int,
     key: Key,
@@ -110,7 +110,7 @@ def sample(
     rule: RewardRule,
     clock: Clock | None = None,
 ) -> list[Sampled]:
-    """`n` completions per task, judged and rewarded, in order.
+    """`n` completions per task (or a number for each task), judged and rewarded, in order.
 
     Completion i of a task draws from the stream (seed, *key, task id, how often the task came before in `tasks`, i).
     """
@@ -118,8 +118,8 @@ def sample(
     began = perf_counter()
     seen: Counter[str] = Counter()
     requests = []
-    for task in tasks:
-        requests.append(Request(task.prompt, n, seed, (*key, task.id, seen[task.id])))
+    for task, count in zip(tasks, [n] * len(tasks) if isinstance(n, int) else n, strict=True):
+        requests.append(Request(task.prompt, count, seed, (*key, task.id, seen[task.id])))
         seen[task.id] += 1
     completions = engine.generate(requests, sampling)
     judging = perf_counter()
@@ -141,7 +141,7 @@ def collect(
     engine: Engine,
     tasks: Sequence[Task],
     *,
-    group_size: int,
+    group_size: int | Sequence[int],
     sampling: Sampling,
     seed: int,
     step: int,
@@ -149,9 +149,14 @@ def collect(
     rule: RewardRule,
     retries: int,
     budget: VoidBudget,
+    round_number: int = 0,
 ) -> Collected:
-    """One group per task, in the tasks' order, without the dropped ones. Raises VoidBudgetExceeded."""
+    """One group per task, in the tasks' order, without the dropped ones. Raises VoidBudgetExceeded.
+
+    `group_size` may be a number for each task. `round_number` counts a step's calls, so that each has samples of its own.
+    """
     clock = Clock()
+    sizes = [group_size] * len(tasks) if isinstance(group_size, int) else group_size
     done: list[Sampled | None] = [None] * len(tasks)
     judged = voids = 0
     for attempt in range(retries + 1):
@@ -161,17 +166,18 @@ def collect(
         again = sample(
             engine,
             [tasks[place] for place in places],
-            n=group_size,
+            n=[sizes[place] for place in places],
             sampling=sampling,
             seed=seed,
-            key=("rollout", step, attempt),
+            key=("rollout", step, attempt, round_number) if round_number else ("rollout", step, attempt),
             judges=judges,
             rule=rule,
             clock=clock,
         )
         reasons = [reason for each in again for reason in each.void_reasons]
-        judged, voids = judged + group_size * len(again), voids + len(reasons)
-        budget.spend(group_size * len(again), reasons)
+        count = sum(len(each.members) for each in again)
+        judged, voids = judged + count, voids + len(reasons)
+        budget.spend(count, reasons)
         for place, each in zip(places, again, strict=True):
             done[place] = each
     kept = [each for each in done if each is not None and not each.is_void]
@@ -198,6 +204,7 @@ def rollout_row(
     advantage: float,
     seed: int,
     split: str = "train",
+    kept: bool = True,
 ) -> RolloutRow:
     """A member as a row of rollouts.jsonl."""
     completion, verdict, reward = member
@@ -223,6 +230,7 @@ def rollout_row(
         seed=seed,
         seconds=verdict.seconds,
         split=split,
+        kept=kept,
     )
 
 
