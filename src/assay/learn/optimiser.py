@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from assay.core.errors import ConfigError, MissingExtra, NonFiniteStep
 from assay.core.learning import OptimiserConfig
@@ -48,21 +50,26 @@ def step_of(
 
 @contextmanager
 def checkpointed(model: Any, is_on: bool) -> Iterator[None]:
-    """Activations are computed again in the backward pass instead of kept.
+    """Activations are computed again in the backward pass instead of kept. Raises ConfigError.
 
-    transformers asks for training mode as well; only the layers themselves are put into it, not what is inside them, so
-    that no dropout comes with it.
+    transformers' own switch says so for good, warns of its name, and hooks the embeddings at every call, which the
+    non-reentrant kind has no need of; what it sets is set here, and put back. A layer looks whether it is training: only
+    the layers are told so, not what is inside them, so that no dropout comes with it.
     """
     if not is_on:
         yield
         return
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    layers = [module for module in model.modules() if getattr(module, "gradient_checkpointing", False)]
+    layers = [module for module in model.modules() if hasattr(module, "gradient_checkpointing")]
+    if not layers:
+        raise ConfigError(
+            f"learn.gradient_checkpointing: {type(model).__name__} has no layers that can; false would be right"
+        )
+    were = [(layer.gradient_checkpointing, layer.training) for layer in layers]
     for layer in layers:
-        layer.training = True
+        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+        layer.gradient_checkpointing = layer.training = True
     try:
         yield
     finally:
-        model.gradient_checkpointing_disable()
-        for layer in layers:
-            layer.training = False
+        for layer, (was_on, was_training) in zip(layers, were, strict=True):
+            layer.gradient_checkpointing, layer.training = was_on, was_training
