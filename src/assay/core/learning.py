@@ -22,6 +22,16 @@ class GrpoAdvantage(Section):
         "population", description="which standard deviation; TRL, verl and OpenRLHF take the sample's (n - 1)"
     )
     each_part: bool = Field(False, description="normalise each part of the reward by itself, then add them")
+    process: bool = Field(
+        False,
+        description="spread each reward over the steps that the verifier checked (arXiv 2402.03300, section 4.1.3)",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> GrpoAdvantage:
+        if self.each_part and self.process:
+            raise ValueError("each_part and process cannot be combined: the steps share one total")
+        return self
 
 
 class DrGrpoAdvantage(Section):

@@ -23,6 +23,7 @@ from assay.core.learning import (
 )
 from assay.core.types import Group, Member
 from assay.learn.advantage import dr_grpo, gae, grpo, returns, rloo, whiten
+from assay.learn.process import Decode, process_advantages
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,22 @@ Nested = Sequence[Sequence[Tensor]]
 
 
 def credit(
-    groups: Sequence[Group], how: Advantage, *, penalties: Nested | None = None, values: Nested | None = None
+    groups: Sequence[Group],
+    how: Advantage,
+    *,
+    penalties: Nested | None = None,
+    values: Nested | None = None,
+    decode: Decode | None = None,
 ) -> list[list[Credit]]:
-    """The credit of every member, in order. `penalties` are what a KL term takes off each token; GAE needs `values`."""
+    """The credit of every member, in order. `penalties` are what a KL term takes off each token; GAE needs `values`,
+    process supervision `decode`."""
     match how:
+        case GrpoAdvantage(process=True):
+            assert decode is not None
+            return [
+                [Credit(tuple(each.tolist())) for each in process_advantages(group, decode, how.std, taken.tolist())]
+                for group, taken in zip(groups, _summed(groups, penalties), strict=True)
+            ]
         case GrpoAdvantage() | DrGrpoAdvantage() | RlooAdvantage():
             return [
                 [

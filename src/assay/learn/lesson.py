@@ -14,6 +14,7 @@ from assay.learn.batch import Sample
 from assay.learn.credit import Credit, Nested, credit
 from assay.learn.kl import ESTIMATORS, k3
 from assay.learn.policy import Policy
+from assay.learn.process import decoder
 from assay.learn.value import Critic
 from assay.learn.weights import token_weights
 
@@ -49,7 +50,9 @@ def teach(policy: Policy, critic: Critic | None, config: LearnConfig, groups: Se
         reference = policy.reference_logprobs(plain)
         penalties, kl = penalise(plain, reference, config, policy.kl_coefficient)
     values = critic.values(plain) if critic is not None and plain else None
-    credits = credit(groups, config.advantage, penalties=penalties, values=values)
+    credits = credit(
+        groups, config.advantage, penalties=penalties, values=values, decode=decoder(policy.loaded.tokenizer)
+    )
     samples = weighted(plain, credits, config, longest)
     whole = [] if values is None else with_values(plain, credits, values)
     always = (config.kl.coefficient > 0 and config.kl.place == "loss") or config.entropy_coefficient > 0
