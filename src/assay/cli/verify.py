@@ -19,7 +19,7 @@ from assay.core.errors import TaskFileError, UsageError
 from assay.core.records import dumps, finite, read_jsonl, refuse_constant, write_jsonl
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json, Outcome, Verdict
-from assay.verify.base import find_verifier
+from assay.verify.base import find_verifier, locate
 from assay.verify.pool import JudgePool, JudgeRequest
 from assay.verify.protocol import answer, prompt_text, serve
 
@@ -206,9 +206,8 @@ def read_rows(source: Path, verifier: str | None) -> Iterator[Row]:
         before = row.get("outcome")
         prompt = prompt_text(row.get("prompt")) or ""
         identity = row.get("id", row.get("task", number))
-        yield Row(
-            identity, JudgeRequest(named, row["truth"], text, prompt), before if isinstance(before, str) else None
-        )
+        truth = row["truth"] if is_rollout else locate(named, row["truth"], path.parent)
+        yield Row(identity, JudgeRequest(named, truth, text, prompt), before if isinstance(before, str) else None)
 
 
 # --- what is shown ---

@@ -27,7 +27,7 @@ from assay.tasks.listed import ListedTasks
 from assay.tasks.row import Line, Row
 from assay.tasks.source import NoTasks, Split, prompt_key, read_options
 from assay.tasks.split import split_of
-from assay.verify.base import find_verifier, read_case
+from assay.verify.base import find_verifier, locate, read_case
 
 SIDES: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -140,7 +140,7 @@ class Reader:
             id=read.id or f"{Path(self._config.source).stem}-{number}",
             prompt=prompt,
             verifier=verifier,
-            truth=read.truth,
+            truth=locate(verifier, read.truth, Path(self._config.source).expanduser().parent),
             source=read.source or Path(self._config.source).stem,
             tags=read.tags,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
-from assay.core.errors import EnvironmentFault, MissingExtra, TruthError, UnknownName, UsageError
+from assay.core.errors import AssayError, EnvironmentFault, MissingExtra, TruthError, UnknownName, UsageError
 from assay.core.registry import Registry
 from assay.core.types import NOTHING, Finding, Json, Outcome, Reason, Task, Verdict
 
@@ -51,6 +51,8 @@ VERIFIERS: Registry[type[Verifier]] = Registry(
         "any_of": "assay.verify.compose:AnyOf",
         "gate": "assay.verify.compose:Gate",
         "weighted": "assay.verify.compose:Weighted",
+        "structured": "assay.verify.structured.verifier:StructuredVerifier",
+        "grounded": "assay.verify.structured.grounded:GroundedVerifier",
         "gym": "assay.verify.gym:GymVerifier",
     },
 )
@@ -131,6 +133,16 @@ def judge(verifier: str | Verifier, truth: Json, response: str, *, prompt: str =
         name = verifier if isinstance(verifier, str) else str(getattr(verifier, "name", type(verifier).__name__))
         return void_for(error, name, perf_counter() - start)
     return judge_case(case, response, prompt)
+
+
+def locate(verifier: str, truth: Json, folder: Path) -> Json:
+    """The truth with the files that it names found from `folder`, where its task file lies. Never raises: a verifier
+    that cannot be found is reported when the truth is read."""
+    try:
+        move = getattr(find_verifier(verifier), "locate", None)
+    except AssayError:
+        return truth
+    return truth if move is None else move(truth, folder)
 
 
 def read_task(task: Task) -> Case:

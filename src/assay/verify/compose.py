@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from assay.core.errors import TruthError, UnknownName, did_you_mean
 from assay.core.types import Finding, Json, Outcome, Reason, Verdict
-from assay.verify.base import Case, judge_case, read_case, seconds_needed
+from assay.verify.base import Case, judge_case, locate, read_case, seconds_needed
 
 KEYS = ("verifier", "truth", "weight")
 MOST_PARTS = 64
@@ -56,6 +57,12 @@ class _Composed:
             return Part(read_case(part["verifier"], part["truth"]), float(weight))
         except (TruthError, UnknownName) as error:
             raise TruthError(f"{where}: {error}") from error
+
+    def locate(self, truth: Json, folder: Path) -> Json:
+        """The parts with the files that they name found from `folder`."""
+        if not isinstance(truth, dict) or not isinstance(truth.get("parts"), list):
+            return truth
+        return truth | {"parts": [_located(part, folder) for part in truth["parts"]]}
 
     def seconds_needed(self, truth: Sequence[Part]) -> float:
         """All parts', one after the other."""
@@ -117,6 +124,12 @@ class Weighted(_Composed):
         whole = math.fsum(part.weight for part in parts)
         gained = math.fsum(part.weight * verdict.score for part, verdict in zip(parts, verdicts, strict=True))
         return min(gained / whole, math.nextafter(1.0, 0.0))  # a FAIL's score stays below a PASS's, rounding or not
+
+
+def _located(part: Json, folder: Path) -> Json:
+    if not isinstance(part, dict) or not isinstance(part.get("verifier"), str) or "truth" not in part:
+        return part
+    return part | {"truth": locate(part["verifier"], part["truth"], folder)}
 
 
 def _summary(part: Part, verdict: Verdict) -> dict[str, Json]:
