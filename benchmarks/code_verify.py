@@ -24,7 +24,7 @@ from pathlib import Path
 
 from assay.sandbox.limits import Limits
 from assay.sandbox.program import Program, shared_sandbox
-from assay.sandbox.zygote import warm_up
+from assay.sandbox.warm import warm_up
 from assay.verify.base import judge
 from assay.verify.pool import JudgePool, JudgeRequest, cores
 

@@ -75,10 +75,12 @@ def test_without_bubblewrap_the_next_layer_is_taken(tmp_path) -> None:
 
 
 def test_doctor_is_told_every_layer_and_every_answer() -> None:
-    first, *layers = sandbox_sections()
+    first, *layers, tool = sandbox_sections()
     assert first.rows[0] == ("programs run in", "namespaces")
     assert [each.title.split()[-1] for each in layers] == list(probe.SEARCHED)
     rows = dict(layers[0].rows)
     assert rows["state"] == "works"
     assert rows["open a network socket"] == "refused (EPERM)"
     assert rows["start a thread"] == "allowed"
+    assert tool.title == "sandbox profile tool"
+    assert tool.rows == (("state", "works"), ("start more processes than it may", "refused (EAGAIN)"))

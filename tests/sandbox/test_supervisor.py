@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.sandbox.supervisor import MAX_REPLY, End, Reply, Supervisor
+from assay.sandbox.supervisor import MAX_REPLY, End, Reply, Supervisor, _Worker
 
 WORKER = r"""
 import os, signal, subprocess, sys, time
@@ -329,6 +329,79 @@ def test_many_threads_share_one(make: Callable[..., Supervisor]) -> None:
         each.join()
     assert wrong == []
     assert len(supervisor.pids()) <= 2
+
+
+def test_who_waits_anyway_borrows_an_idle_worker(make: Callable[..., Supervisor]) -> None:
+    supervisor, threads = make(2), set()
+    exchange = _Worker._exchange
+
+    def watched(self: _Worker, *rest: object) -> object:
+        threads.add(threading.current_thread().name)
+        return exchange(self, *rest)  # type: ignore[arg-type]
+
+    supervisor.ask(b"echo first", 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Worker, "_exchange", watched)
+        assert supervisor.ask(b"echo x", 10).lines == (b"x",)
+        assert threads == {threading.current_thread().name}
+        threads.clear()
+        assert supervisor.submit(b"echo y", (10.0,)).result().lines == (b"y",)
+        assert threads == {"assay-worker"}
+
+
+def test_a_borrowed_worker_keeps_nobody_waiting(make: Callable[..., Supervisor]) -> None:
+    supervisor = make(2)
+    supervisor.ask(b"echo warm", 10)
+    borrower = threading.Thread(target=supervisor.ask, args=(b"sleep 2", 10))
+    borrower.start()
+    time.sleep(0.2)
+    start = time.monotonic()
+    assert supervisor.submit(b"echo x", (10.0,)).result().lines == (b"x",)
+    assert time.monotonic() - start < 1.5, "another worker was started"
+    borrower.join()
+    assert len(supervisor.pids()) == 2
+
+
+def test_an_interrupted_borrower_leaves_no_answer_to_the_next(
+    make: Callable[..., Supervisor],
+) -> None:
+    supervisor = make()
+    pid = int(supervisor.ask(b"pid", 10).lines[0])
+
+    def interrupt(signal_number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.ask(b"sleep 1", 10)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert not is_alive(pid)
+    assert supervisor.ask(b"echo mine", 10).lines == (b"mine",)
+
+
+def test_closing_ends_what_is_borrowed(make: Callable[..., Supervisor]) -> None:
+    supervisor, replies = make(), []
+    supervisor.ask(b"echo warm", 10)
+    borrower = threading.Thread(target=lambda: replies.append(supervisor.ask(b"sleep 600", 600)))
+    borrower.start()
+    time.sleep(0.2)
+    supervisor.close()
+    borrower.join(10)
+    assert [each.end for each in replies] == [End.LOST]
+
+
+def test_a_worker_lives_when_the_thread_that_asked_has_ended(make: Callable[..., Supervisor]) -> None:
+    supervisor, pids = make(), []
+    for _ in range(3):
+        asker = threading.Thread(target=lambda: pids.append(supervisor.ask(b"pid", 10).lines[0]))
+        asker.start()
+        asker.join()
+        time.sleep(0.05)
+    assert len(pids) == 3
+    assert len(set(pids)) == 1
 
 
 def test_several_live_side_by_side(make: Callable[..., Supervisor]) -> None:

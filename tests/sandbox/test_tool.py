@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.sandbox import probe
+from assay.sandbox import probe, second_user
+from assay.sandbox.layers import interpreter
 from assay.sandbox.program import SandboxMissing
-from assay.sandbox.tool import ToolLimits, run_tool
+from assay.sandbox.tool import ToolLimits, attempt_processes, run_tool
 from assay.verify.base import judge
 
 SHELL = ["/bin/sh", "-c"]
@@ -44,6 +45,7 @@ def test_it_may_start_other_programs_and_nothing_of_them_stays() -> None:
         ("sleep 100", "wall"),
         ("for i in $(seq 40); do sleep 100 & done; wait", "processes"),
         ("yes", "output"),
+        ("bomb() { bomb | bomb & }; bomb; sleep 100", "processes"),
     ],
 )
 def test_every_cap_is_kept(command: str, killed: str) -> None:
@@ -53,6 +55,56 @@ def test_every_cap_is_kept(command: str, killed: str) -> None:
     assert result.killed == killed
     assert time.monotonic() - start < 60
     assert run_tool(["true"]).has_succeeded
+
+
+FORKS = """
+import errno, os, time
+for made in range(200):
+    try:
+        if os.fork() == 0:
+            time.sleep(2)
+            os._exit(0)
+    except OSError as error:
+        print(made, errno.errorcode[error.errno])
+        break
+"""
+
+
+@pytest.mark.parametrize("threads", [16, 48])
+def test_the_kernel_itself_refuses_more_processes(threads: int) -> None:
+    """Nobody needs to be watching: as root, too, and for two tools at once each by itself."""
+    limits = ToolLimits(threads=threads, processes=1000)
+    made, answer = run_tool([interpreter(), "-I", "-S", "-c", FORKS], limits=limits).stdout.split()
+    assert answer == b"EAGAIN"
+    assert threads - 3 <= int(made) < threads
+
+
+def test_an_attempt_shows_that_the_kernel_refuses() -> None:
+    assert attempt_processes() == ""
+
+
+def test_where_the_kernel_does_not_refuse_no_tool_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.sandbox.tool.attempt_processes", lambda: "allowed")
+    with pytest.raises(
+        SandboxMissing, match=r"does not hold the number of a tool's processes on this machine \(allowed\)"
+    ):
+        run_tool(["true"])
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root must be told apart from its tools")
+def test_roots_tools_are_another_user_without_powers() -> None:
+    said = run_tool(
+        [*SHELL, "id -u; grep -h CapEff /proc/self/status; cat /proc/1/environ; kill -9 1; ls -ld a b"], {"a": ""}
+    )
+    assert said.stdout.split()[:3] == [str(second_user.TOOL).encode(), b"CapEff:", b"0" * 16]
+    assert b"/proc/1/environ: Permission denied" in said.stderr
+
+
+def test_what_it_is_given_is_its_own_and_what_it_hides_is_read_and_removed() -> None:
+    command = "echo more >> in/a; cp in/a in/b; mkdir -p d/e; echo 1 > d/e/f; chmod 000 d/e/f d/e d in/b"
+    result = run_tool([*SHELL, command], {"in/a": "one "}, collect=["in/a", "in/b"])
+    assert result.files == {"in/a": b"one more\n", "in/b": b"one more\n"}
+    assert run_tool([*SHELL, "ls -A"]).stdout == b""
 
 
 @pytest.mark.parametrize(
@@ -92,6 +144,10 @@ def test_its_installation_is_shown_read_only() -> None:
         prover = Path(folder, "prover")
         prover.write_text("#!/bin/sh\necho proved; echo x > $(dirname $0)/y || echo no\n")
         prover.chmod(0o755)
+        if os.getuid() == 0:
+            with pytest.raises(ValueError, match=r"another user, who cannot read it; chmod o\+rx would be right"):
+                run_tool([str(prover)], readable=[folder])
+        os.chmod(folder, 0o755)
         assert run_tool([str(prover)], readable=[folder]).stdout == b"proved\nno\n"
         assert os.listdir(folder) == ["prover"]
 
@@ -150,9 +206,23 @@ C_RIGHT = '#include <stdio.h>\nint main(void) { int n; scanf("%d", &n); printf("
         ('#include "/etc/passwd"\nint main(void) { return 0; }', "fail", "error"),
         # the kernel refuses the fork, or this row would take the machine down
         ("#include <unistd.h>\nint main(void) { return fork() < 0 ? 7 : 0; }", "fail", "error"),
+        ("#include <unistd.h>\nint main(void) { for (;;) fork(); }", "fail", "timeout"),
         ('#include <stdio.h>\nint main(void) { for (;;) puts("16"); }', "fail", "limit"),
     ],
 )
 def test_c_is_the_second_language(source: str, outcome: str, reason: str) -> None:
     verdict = judge("code", C_TRUTH, source)
     assert (verdict.outcome.value, verdict.reason.value) == (outcome, reason), verdict
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
+def test_a_bomb_of_c_is_held_by_the_kernel_and_killed() -> None:
+    made = run_tool(
+        ["gcc", "-x", "c", "-o", "main", "-"],
+        stdin=b"#include <unistd.h>\nint main(void) { for (;;) fork(); }",
+        collect=["main"],
+    )
+    for processes, killed in ((16, ("processes",)), (1000, ("cpu", "wall"))):
+        limits = ToolLimits(cpu_s=0.5, wall_s=4.0, processes=processes, threads=64)
+        assert run_tool(["./main"], {"main": made.files["main"]}, limits).killed in killed
+    assert run_tool(["true"]).has_succeeded

@@ -12,11 +12,56 @@ import atexit
 import json
 import os
 import sys
-import threading
 from types import CodeType, ModuleType
 from typing import Any
 
 from assay.sandbox.encoding import NotPlain, decode, encode, to_python
+
+NO_KEYWORDS = '["d"]'
+
+
+_read = json.JSONDecoder().raw_decode
+
+
+def take(descriptor: int, size: int) -> dict[str, Any]:
+    """The request: JSON that our own trusted side wrote, so it is ASCII and whole."""
+    text = os.read(descriptor, size)
+    while len(text) < size:
+        more = os.read(descriptor, size - len(text))
+        if not more:
+            os._exit(1)
+        text += more
+    request: dict[str, Any] = _read(text.decode("ascii"))[0]
+    return request
+
+
+def place(source: str, path: str) -> bytes:
+    """Put the program where it says it is, and give it back as bytes."""
+    content = source.encode()
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+    write_whole(file, content)
+    os.close(file)
+    return content
+
+
+def write_whole(descriptor: int, content: bytes) -> None:
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, memoryview(content)[written:])
+
+
+def arrange(stdin: str | None, output: int, nothing: int) -> None:
+    """0 is the candidate's input, 1 its output if wanted, 2 nothing."""
+    if stdin is None:
+        os.dup2(nothing, 0)
+    else:
+        file = os.memfd_create("stdin")
+        write_whole(file, stdin.encode("utf-8", "surrogatepass"))
+        os.lseek(file, 0, os.SEEK_SET)
+        os.dup2(file, 0)
+        os.close(file)
+    os.dup2(output if output >= 0 else nothing, 1)
+    os.dup2(nothing, 2)
 
 
 class Report:
@@ -26,14 +71,14 @@ class Report:
         self._descriptor, self._write = descriptor, os.write
 
     def line(self, tag: str, text: str = "") -> None:
-        left = memoryview(f"{tag} {text}\n".encode("ascii", "backslashreplace"))
-        while left:
-            left = left[self._write(self._descriptor, left) :]
+        line = f"{tag} {text}\n".encode("ascii", "backslashreplace")
+        written = self._write(self._descriptor, line)
+        while written < len(line):
+            written += self._write(self._descriptor, memoryview(line)[written:])
 
 
-def run_function(request: dict[str, Any], path: str, report: Report) -> int:
+def run_function(request: dict[str, Any], source: bytes, path: str, report: Report) -> int:
     """Load the program as a module, then call what each test names. Returns the exit code."""
-    source = request["source"].encode()
     module = _new_module("solution", path)
     try:
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - this is what we are for
@@ -58,7 +103,8 @@ def _call(test: dict[str, Any], module: ModuleType, path: str, report: Report) -
         report.line("m", test["call"])
         return
     try:
-        arguments, named = to_python(decode(test["args"].encode())), to_python(decode(test["kwargs"].encode()))
+        arguments = to_python(decode(test["args"].encode()))
+        named = to_python(decode(test["kwargs"].encode())) if test["kwargs"] != NO_KEYWORDS else {}
         value = function(*arguments, **named)
     except BaseException as error:  # noqa: BLE001 - as above
         report.line("x", _where(error, path))
@@ -82,9 +128,10 @@ def _hold(assertion: str, module: ModuleType, path: str, report: Report) -> None
         report.line("a", "true")
 
 
-def run_script(request: dict[str, Any], path: str, report: Report) -> int:
+def run_script(request: dict[str, Any], source: bytes, path: str, report: Report) -> int:
     """Run the program as `__main__`, as `python main.py` would, to its end: threads waited for, output flushed."""
-    source = request["source"].encode()
+    import threading  # here, so that the zygote decides how it is imported
+
     module = _new_module("__main__", path)
     code = 0
     try:

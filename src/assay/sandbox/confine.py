@@ -7,11 +7,12 @@ child then enters only what would be in the zygote's own way, which keeps the co
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import resource
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_STACK, setrlimit
 
 from assay.sandbox import landlock, seccomp
 from assay.sandbox.limits import DESCRIPTORS, FILE_BYTES, MEBIBYTE, THREADS
@@ -24,7 +25,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Confinement:
     """What a child still has to enter."""
 
-    program: bytes
+    program: seccomp.Filter
+    ceilings: tuple[int, int, int]  # the hard limits that stand on CPU seconds, stack and address space
 
     @classmethod
     def begin(
@@ -49,22 +51,31 @@ class Confinement:
             landlock.restrict(ruleset)
             os.close(ruleset)
         seccomp.install(seccomp.zygote_filter())
-        return cls(seccomp.candidate_filter(writes=with_landlock or namespace))
+        program = seccomp.candidate_filter(writes=with_landlock or namespace)
+        cpu, stack, memory = map(_ceiling, (RLIMIT_CPU, RLIMIT_STACK, RLIMIT_AS))
+        return cls(seccomp.Filter(program), (cpu, stack, memory))
 
     def enter(self, cpu_s: float, memory_mb: int) -> None:
         """After this the process can be given to a candidate. Raises OSError, and then it must not be."""
-        limit(resource.RLIMIT_CPU, math.ceil(cpu_s) + 1)  # behind the zygote's own clock, which is finer
-        limit(resource.RLIMIT_STACK, memory_mb * MEBIBYTE)
-        limit(resource.RLIMIT_AS, memory_mb * MEBIBYTE)
-        seccomp.install(self.program)
+        (cpu, stack, memory), size = self.ceilings, memory_mb * MEBIBYTE
+        _set(RLIMIT_CPU, min(int(cpu_s) + 2, cpu))  # behind the zygote's own clock, which is finer
+        _set(RLIMIT_STACK, min(size, stack))
+        _set(RLIMIT_AS, min(size, memory))
+        self.program.install()
 
 
 def limit(kind: int, value: int) -> None:
     """Soft and hard, or the hard limit that stands if that is lower."""
+    _set(kind, min(value, _ceiling(kind)))
+
+
+def _set(kind: int, value: int) -> None:
+    setrlimit(kind, (value, value))
+
+
+def _ceiling(kind: int) -> int:
     _, hard = resource.getrlimit(kind)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def drop_capabilities() -> None:

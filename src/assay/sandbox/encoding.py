@@ -47,9 +47,14 @@ class Pairs:
     items: tuple[tuple[Any, Any], ...]
 
 
+_to_text = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
+
+
 def encode(value: Any) -> str:
     """One ASCII line. Raises NotPlain for anything but plain data within the limits."""
-    return json.dumps(_shape(value, MOST_DEPTH, [MOST_NODES]), ensure_ascii=True, separators=(",", ":"))
+    if type(value) is int and -_SMALL < value < _SMALL:
+        return int.__repr__(value)  # what most programs return, by the shortest way
+    return _to_text(_shape(value, MOST_DEPTH, [MOST_NODES]))
 
 
 def _shape(value: Any, depth: int, left: list[int]) -> Any:
@@ -90,9 +95,12 @@ def decode(line: bytes) -> Any:
     if line.count(b",") + line.count(b"[") > 3 * MOST_NODES:
         raise NotPlain(f"more than {MOST_NODES} values in one")
     try:
-        shaped = json.loads(line.decode("ascii"), parse_int=_small_int)
+        text = line.decode("ascii")
+        shaped, end = _read(text)
     except (ValueError, RecursionError) as error:
         raise NotPlain(f"not a value ({type(error).__name__})") from None
+    if end != len(text):
+        raise NotPlain("not a value (more than one)")
     return _unshape(shaped, MOST_DEPTH)
 
 
@@ -100,6 +108,9 @@ def _small_int(digits: str) -> int:
     if len(digits) > 20:
         raise ValueError("too many digits")
     return int(digits)
+
+
+_read = json.JSONDecoder(parse_int=_small_int).raw_decode
 
 
 def _unshape(shaped: Any, depth: int) -> Any:

@@ -10,13 +10,15 @@ MOST_ENTRIES = 2000  # looked at when a folder's size is asked for
 
 def empty(folder: str) -> None:
     """Remove everything below `folder`, however deep: what lies in a subfolder is first moved up. Raises OSError."""
-    moved = 0
-    while names := os.listdir(folder):
-        for name in names:
-            path = os.path.join(folder, name)
+    moved, is_flat = 0, False
+    while not is_flat:
+        is_flat = True
+        for name in os.listdir(folder):
+            path = f"{folder}/{name}"
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 os.unlink(path)
                 continue
+            is_flat = False  # what was in it has been moved up: look again
             os.chmod(path, 0o700)
             for inner in os.listdir(path):
                 below = os.path.join(path, inner)

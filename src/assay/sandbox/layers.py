@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",  # the same program gets the same verdict
     "MALLOC_ARENA_MAX": "1",  # an arena per thread would eat the address space
+    "LD_BIND_NOW": "1",  # symbols are looked up once, and not again by every candidate
 }
 INSIDE = "/assay"  # where the sandbox's own source lies inside
 
@@ -73,10 +74,10 @@ def launch(layer: Layer) -> Launch:
     }
     if layer is Layer.NAMESPACES:
         settings |= {"folders": ["/tmp", "/dev/shm"], "readable": [*system_folders(), INSIDE]}
-        return Launch((*bubblewrap(), *python("zygote", settings, INSIDE)), _environment("/tmp"))
+        return Launch((*bubblewrap(), *python("warm", settings, INSIDE)), _environment("/tmp"))
     folder = _private_folder(layer)
-    settings |= {"folders": [folder], "readable": [*system_folders(inside_python=True), _source()]}
-    return Launch(python("zygote", settings, _source()), _environment(folder))
+    settings |= {"folders": [folder], "readable": [*system_folders(inside_python=True), source()]}
+    return Launch(python("warm", settings, source()), _environment(folder))
 
 
 def python(module: str, settings: object, source: str) -> tuple[str, ...]:
@@ -103,8 +104,8 @@ def bubblewrap(extra: Sequence[str] = (), folder_bytes: int = FOLDER_BYTES) -> t
     command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]  # where Docker's images find libpython
     command += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
     if not _is_below_usr(prefix := base_prefix()):
-        command += ["--ro-bind", prefix, prefix]
-    command += ["--ro-bind", _source(), INSIDE]
+        command += show(prefix)
+    command += ["--ro-bind", source(), INSIDE]
     for folder in installed_packages():  # which may hold anything: a benchmark's solutions, for one
         command += ["--size", "4096", "--tmpfs", folder, "--remount-ro", folder]
     command += ["--size", "4096", "--tmpfs", "/dev"]
@@ -113,6 +114,12 @@ def bubblewrap(extra: Sequence[str] = (), folder_bytes: int = FOLDER_BYTES) -> t
     command += [*extra, "--perms", "0777", "--size", str(SHARED_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     command += ["--perms", "0777", "--size", str(folder_bytes), "--tmpfs", "/tmp", "--chdir", "/tmp"]
     return (*command, "--remount-ro", "/", "--")
+
+
+def show(folder: str) -> list[str]:
+    """Bubblewrap's arguments for a folder at its own path; those on the way to it can be walked through by anybody."""
+    way = [str(each) for each in reversed(Path(folder).parents)][1:]
+    return [*(part for each in way for part in ("--perms", "0755", "--dir", each)), "--ro-bind", folder, folder]
 
 
 @cache
@@ -163,7 +170,7 @@ def _is_below_usr(path: str) -> bool:
     return path == "/usr" or path.startswith("/usr/")
 
 
-def _source() -> str:
+def source() -> str:
     return os.path.dirname(os.path.realpath(__file__))
 
 

@@ -244,7 +244,22 @@ def sandbox_sections() -> list[Section]:
     summary = f"{chosen}" if chosen else "none works: programs are not run here (VOID sandbox_missing)"
     if os.environ.get(VARIABLE):
         summary += f"; {VARIABLE}={os.environ[VARIABLE]}"
-    return [Section("sandbox", (("programs run in", summary),)), *sections]
+    return [Section("sandbox", (("programs run in", summary),)), *sections, _tool_section()]
+
+
+def _tool_section() -> Section:
+    from assay.sandbox.tool import attempt_processes  # it asks this file for the layer
+
+    act = "start more processes than it may"
+    try:
+        answer = attempt_processes()
+    except (SandboxMissing, SandboxLost) as error:
+        return Section("sandbox profile tool", (("state", str(error)),))
+    if answer:
+        return Section(
+            "sandbox profile tool", (("state", f"tools are not run: {answer}"), (act, "ALLOWED, and must not be"))
+        )
+    return Section("sandbox profile tool", (("state", "works"), (act, "refused (EAGAIN)")))
 
 
 def _say(layer: Layer, act: str, answer: str) -> str:

@@ -27,6 +27,7 @@ REFUSE, UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}  # AUDIT_ARCH_*, column of the tables below
 X32_BIT = 0x40000000
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 
 CLONE_THREAD_FLAGS = 0x00010000 | 0x00000100 | 0x00000800  # CLONE_THREAD | CLONE_VM | CLONE_SIGHAND
 CLONE_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag (CLONE_NEWTIME is 0x80)
@@ -203,14 +204,26 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
+class Filter:
+    """A filter that is ready to be installed: what can be made before a fork is made here."""
+
+    def __init__(self, program: bytes) -> None:
+        self._made = _FilterProgram(len(program) // 8, program)
+        self._arguments = (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self._made), 0, 0)
+        self._call = _libc.prctl
+
+    def install(self) -> None:
+        """Put this process (a single thread, with no_new_privs) and all it starts under the filter, for good. Raises
+        OSError."""
+        if self._call(*self._arguments):
+            raise OSError(ctypes.get_errno(), "the seccomp filter was refused")
+
+
 def install(program: bytes) -> None:
     """Put this process (a single thread) and all it starts under the filter, for good. Raises OSError."""
-    PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
-    arguments = _FilterProgram(len(program) // 8, program)
     if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs was refused")
-    if _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(arguments), 0, 0):
-        raise OSError(ctypes.get_errno(), "the seccomp filter was refused")
+    Filter(program).install()
 
 
 def _answer(action: int) -> Instruction:

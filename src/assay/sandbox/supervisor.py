@@ -7,7 +7,8 @@ killed, with its whole process group) or `LOST` (the worker died, or never start
 a living worker.
 
 Each worker belongs to one thread of its own, which starts it and waits on its pipes with poll: no signal is used, so
-any thread may call, and several supervisors may live side by side. Workers are started when there is work for them, as
+any thread may call, and several supervisors may live side by side. Whoever waits for the answer anyway (`ask`) borrows
+an idle worker and talks to it itself, since waking two threads costs more than a short request. Workers are started when there is work for them, as
 fresh interpreters (never a fork of this process, which may hold torch), each the leader of a new session.
 """
 
@@ -17,13 +18,13 @@ import atexit
 import contextlib
 import ctypes
 import os
-import queue
 import select
 import signal
 import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -83,9 +84,9 @@ class Supervisor:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self.command, self.env, self.cwd = tuple(command), env, cwd
         self.start_timeout, self.requests_per_worker = start_timeout, requests_per_worker
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._most, self._waiting = workers, 0
+        self._jobs: deque[_Job] = deque()
+        self._lock = threading.Condition()
+        self._most = workers
         self._workers: list[_Worker] = []
         self._is_closed = False
         _ALIVE.add(self)
@@ -102,15 +103,30 @@ class Supervisor:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("this supervisor is closed")
-            self._waiting += 1
-            if self._waiting > sum(each.is_idle for each in self._workers) and len(self._workers) < self._most:
-                self._workers.append(_Worker(self, self._jobs))
-            self._jobs.put(job)
+            self._jobs.append(job)
+            if len(self._jobs) > sum(each.is_idle for each in self._workers) and len(self._workers) < self._most:
+                self._workers.append(_Worker(self))
+            self._lock.notify_all()
         return job.future
 
     def ask(self, payload: bytes, timeout: float) -> Reply:
-        """One request, one reply line, waited for."""
-        return self.submit(payload, (timeout,)).result()
+        """One request, one reply line, waited for. Raises as `submit` does."""
+        worker = None
+        with self._lock:
+            if not self._jobs and not self._is_closed:
+                worker = next((each for each in self._workers if each.is_idle and each.is_started), None)
+                if worker is not None:
+                    worker.is_idle = False
+        if worker is None or b"\n" in payload:
+            return self.submit(payload, (timeout,)).result()
+        try:
+            reply = worker.answer_here(payload, timeout)
+        finally:
+            with self._lock:
+                worker.is_idle = True
+                if self._jobs or self._is_closed:
+                    self._lock.notify_all()
+        return self.submit(payload, (timeout,)).result() if reply is None else reply
 
     def pids(self) -> list[int]:
         """Of the workers that run now."""
@@ -124,13 +140,12 @@ class Supervisor:
             if self._is_closed:
                 return
             self._is_closed = True
-            workers = list(self._workers)
-        with contextlib.suppress(queue.Empty):
-            while job := self._jobs.get_nowait():
-                if job.future.set_running_or_notify_cancel():
-                    job.future.set_result(Reply((), End.LOST, "the supervisor was closed"))
-        for _ in workers:
-            self._jobs.put(None)
+            workers, jobs = list(self._workers), list(self._jobs)
+            self._jobs.clear()
+            self._lock.notify_all()
+        for job in jobs:
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_result(Reply((), End.LOST, "the supervisor was closed"))
         for each in workers:
             each.stop()
         for each in workers:
@@ -144,16 +159,23 @@ class Supervisor:
     ) -> None:
         self.close()
 
-    def _took(self) -> None:
+    def take(self, worker: _Worker) -> _Job | None:
+        """The next job for this worker's thread, waited for; None when there will be no more."""
         with self._lock:
-            self._waiting -= 1
+            while not (worker.is_idle and (self._jobs or self._is_closed)):
+                self._lock.wait()
+            if self._is_closed:
+                return None
+            worker.is_idle = False
+            return self._jobs.popleft()
 
 
 class _Worker:
-    """One thread, and the process that it owns."""
+    """One thread, and the process that it owns. `is_idle` changes hands under the owner's lock: whoever made it False,
+    the thread or a borrower, is alone with the process."""
 
-    def __init__(self, owner: Supervisor, jobs: queue.SimpleQueue[_Job | None]) -> None:
-        self._owner, self._jobs = owner, jobs
+    def __init__(self, owner: Supervisor) -> None:
+        self._owner = owner
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()  # the process is reaped, and signalled from outside, only under it
         self._stopped = False
@@ -178,25 +200,42 @@ class _Worker:
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
+    @property
+    def is_started(self) -> bool:
+        return self._process is not None
+
+    def answer_here(self, payload: bytes, timeout: float) -> Reply | None:
+        """In the borrower's thread. None when the process is not fit for it: only its own thread may start another,
+        since the kernel ties a process's life to the thread that started it."""
+        try:
+            return self._answer(payload, (timeout,), None) if self._is_fit() else None
+        except BaseException:  # a KeyboardInterrupt, say: the reply to come must not be taken for another's
+            self._end()
+            raise
+
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self.is_idle = False
-            self._owner._took()
-            is_wanted = job.future.set_running_or_notify_cancel()  # from here on it can no longer be cancelled
-            reply = self._answer(job) if is_wanted else None
-            self.is_idle = True
+        while (job := self._owner.take(self)) is not None:
+            reply = None
+            if job.future.set_running_or_notify_cancel():  # from here on it can no longer be cancelled
+                trouble = "" if self._is_fit() else self._start()
+                reply = (
+                    Reply((), End.LOST, trouble) if trouble else self._answer(job.payload, job.timeouts, job.listener)
+                )
+            with self._owner._lock:
+                self.is_idle = True
             if reply is not None:
                 job.future.set_result(reply)
         self._end()
 
-    def _answer(self, job: _Job) -> Reply:
+    def _is_fit(self) -> bool:
         if self._process is not None and (self._process.poll() is not None or self._has_spoken()):
             self._end()  # it died, or spoke unasked, between two requests: no fault of this one, and no reply to it
-        if self._process is None and (trouble := self._start()):
-            return Reply((), End.LOST, trouble)
+        return self._process is not None
+
+    def _answer(self, payload: bytes, timeouts: Sequence[float], listener: Listener | None) -> Reply:
         lines: list[bytes] = []
-        unsent = memoryview(job.payload + b"\n")
-        for index, timeout in enumerate(job.timeouts):
+        unsent = memoryview(payload + b"\n")
+        for index, timeout in enumerate(timeouts):
             line, unsent = self._exchange(unsent, monotonic() + timeout)
             if line is None:
                 self._end()
@@ -204,8 +243,8 @@ class _Worker:
             if isinstance(line, str):
                 return Reply(tuple(lines), End.LOST, line + self._end(has_ended=True))
             lines.append(line)
-            if job.listener is not None:
-                job.listener(index, line)
+            if listener is not None:
+                listener(index, line)
         self._served += 1
         if 0 < self._owner.requests_per_worker <= self._served:
             self._end()

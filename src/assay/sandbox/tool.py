@@ -4,8 +4,9 @@
 
 It may start other programs, so it is confined by namespaces alone: no network, nothing of the file system but /usr, the
 folders named `readable` and its own empty working folder /tmp, no capabilities, no tracing, no namespaces of its own,
-and caps on processes, CPU time over all of them, wall time, memory, files and output. Where namespaces do not work it
-does not run: SandboxMissing, which `judge` makes VOID.
+and caps on processes, CPU time over all of them, wall time, memory, files and output. Where namespaces do not work, or
+the kernel does not hold the number of processes (which a first run attempts), it does not run: SandboxMissing, which
+`judge` makes VOID.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 
-from assay.sandbox.layers import ENVIRONMENT, INSIDE, Layer, bubblewrap, python
+from assay.sandbox import second_user
+from assay.sandbox.layers import ENVIRONMENT, INSIDE, Layer, bubblewrap, interpreter, python, show, source
 from assay.sandbox.limits import MEBIBYTE
 from assay.sandbox.probe import choose_layer
 from assay.sandbox.program import SandboxLost, SandboxMissing
@@ -30,14 +34,15 @@ GRACE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class ToolLimits:
-    """`cpu_s` is that of all processes together, `memory_mb` the address space of each; `threads` is a ceiling where the
-    kernel keeps it, `processes` is kept everywhere. `most_bytes` holds for what it prints, and for each file collected."""
+    """`cpu_s` is that of all processes together, `memory_mb` the address space of each. The kernel refuses more than
+    `threads` processes and threads together; more than `processes` processes are killed when they are seen (and where one
+    is allowed, the kernel refuses another). `most_bytes` holds for what it prints, and for each file collected."""
 
     cpu_s: float = 10.0
     wall_s: float = 60.0
     memory_mb: int = 2048
     processes: int = 64
-    threads: int = 1024
+    threads: int = 256
     file_mb: int = 256
     most_bytes: int = 16 * MEBIBYTE
 
@@ -73,8 +78,9 @@ def run_tool(
     """Run `command` in a folder that holds `files` (names relative to it), and give back what it printed and made.
 
     `readable` are folders of this machine that the tool is shown at their own paths (its installation). A command that is
-    not there ends with exit code 127. Raises SandboxMissing without namespaces, SandboxLost when the sandbox itself dies
-    on harmless commands too, and ValueError for a file name that leads out of the folder.
+    not there ends with exit code 127. Raises SandboxMissing without namespaces or a kernel-held number of processes,
+    SandboxLost when the sandbox itself dies on harmless commands too, and ValueError for a file name that leads out of
+    the folder, or a folder that cannot be shown.
     """
     for name in (*(files or {}), *collect):
         if os.path.isabs(name) or ".." in name.split("/"):
@@ -82,27 +88,82 @@ def run_tool(
     for folder in readable:
         if os.path.realpath(folder).startswith(("/tmp/", "/dev/")):
             raise ValueError(f"{folder}: /tmp is the tool's own folder; an installation elsewhere could be shown to it")
+        if second_user.is_needed() and os.stat(folder).st_mode & 0o005 != 0o005:
+            raise ValueError(
+                f"{folder}: root's tools run as another user, who cannot read it; chmod o+rx would be right"
+            )
+    if answer := attempt_processes():
+        raise SandboxMissing(f"the kernel does not hold the number of a tool's processes on this machine ({answer})")
+    return _run(
+        command,
+        {name: _base64(content) for name, content in (files or {}).items()},
+        limits,
+        stdin,
+        collect,
+        tuple(sorted(os.path.realpath(each) for each in readable)),
+        ENVIRONMENT | {"HOME": "/tmp", "TMPDIR": "/tmp"} | dict(environment or {}),
+    )
+
+
+def _run(
+    command: Sequence[str],
+    files: Mapping[str, str] = MappingProxyType({}),
+    limits: ToolLimits = ToolLimits(),
+    stdin: bytes = b"",
+    collect: Sequence[str] = (),
+    readable: tuple[str, ...] = (),
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> ToolResult:
     request = asdict(limits) | {
         "command": list(command),
-        "files": {name: _base64(content) for name, content in (files or {}).items()},
+        "files": dict(files),
         "stdin": _base64(stdin),
         "collect": list(collect),
-        "environment": ENVIRONMENT | {"HOME": "/tmp", "TMPDIR": "/tmp"} | dict(environment or {}),
+        "environment": dict(environment),
     }
     payload = json.dumps(request).encode()
-    supervisor = _supervisor(tuple(sorted(os.path.realpath(each) for each in readable)))
+    supervisor = _supervisor(readable)
     detail = ""
     for _ in range(2):
         reply = supervisor.ask(payload, limits.wall_s + GRACE_SECONDS)
         if reply.end is End.DONE:
             return _read(json.loads(reply.lines[0]))
         detail = reply.detail
-    if list(command) != HARMLESS and run_tool(HARMLESS, readable=readable).has_succeeded:
+    if list(command) != HARMLESS and _run(HARMLESS, readable=readable).has_succeeded:
         return ToolResult(None, None, "lost", b"", b"", 0.0, 0.0)
     raise SandboxLost(f"the sandbox for tools does not answer: {detail}")
 
 
 HARMLESS = ["/usr/bin/env", "true"]
+CAP = 8  # processes and threads, in the attempt
+ATTEMPT = f"""
+import errno, os, time
+for _ in range({3 * CAP}):
+    try:
+        if os.fork() == 0:
+            time.sleep(2)
+            os._exit(0)
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+        break
+else:
+    print("allowed")
+"""
+
+
+@lru_cache(maxsize=1)
+def attempt_processes() -> str:
+    """Whether the kernel holds a tool to its number of processes: a tool starts three times as many as it may, each of
+    which ends by itself. Returns nothing if the kernel refused, or what happened. Raises SandboxMissing and SandboxLost.
+    """
+    result = _run([interpreter(), "-I", "-S", "-c", ATTEMPT], limits=ToolLimits(threads=CAP))
+    said = result.stdout.decode(errors="replace").strip()
+    if said == "EAGAIN":
+        return ""
+    return (
+        said
+        or f"the attempt ended with {result.killed or result.exit_code}: {result.stderr[:200].decode(errors='replace')}"
+    )
 
 
 def _read(answer: dict[str, object]) -> ToolResult:
@@ -132,11 +193,15 @@ def _supervisor(readable: tuple[str, ...]) -> Supervisor:
     key = (os.getpid(), readable)
     with _lock:
         if key not in _supervisors:
-            shown = [part for folder in readable for part in ("--ro-bind", folder, folder)]
-            command = bubblewrap(["--proc", "/proc", *shown], FOLDER_BYTES)
+            shown = [part for folder in readable for part in show(folder)]
+            has_second = second_user.is_needed()
+            settings = {"user": second_user.TOOL if has_second else None}
+            command = (*bubblewrap(["--proc", "/proc", *shown], FOLDER_BYTES), *python("keeper", settings, INSIDE))
+            if has_second:
+                command = python("second_user", {"command": command}, source())
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
             _supervisors[key] = Supervisor(
-                (*command, *python("keeper", {}, INSIDE)),
+                command,
                 max(2, cores),
                 env=ENVIRONMENT | {"HOME": "/tmp", "ASSAY_PARENT": str(os.getpid())},
                 requests_per_worker=RUNS_PER_WORKER,

@@ -21,16 +21,15 @@ import os
 import select
 import signal
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from assay.sandbox import candidate
+from assay.sandbox.candidate import NO_KEYWORDS
 from assay.sandbox.confine import Confinement
 from assay.sandbox.folder import bytes_below, empty
-from assay.sandbox.limits import FOLDER_BYTES, OUTPUT_BYTES, THREAD_STACK
+from assay.sandbox.limits import FOLDER_BYTES, OUTPUT_BYTES
 
 HEADER = 48
 CHUNK = 1 << 16
@@ -39,6 +38,8 @@ SHORTEST_LOOK, LONGEST_LOOK = 0.002, 0.05
 READING_SECONDS = 10.0  # for the child to read its request, which is our own code
 BYTES_OBJECT_HEADER = sys.getsizeof(b"") - 1
 MOST_WALL_TIMES = 6  # wall times that a busy machine may cost a program
+REHEARSALS, REHEARSED = 30, "def solve(n, *more):\n    return n\n"
+END = 's{"exit":%s,"signal":%s,"killed":"%s","cpu_s":%.4f,"wall_s":%.4f,"is_over":%s}\n'
 _libc = ctypes.CDLL(None, use_errno=True)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
@@ -77,15 +78,18 @@ class Zygote:
         if settings.is_first and os.getpid() != 1:
             raise SystemExit("not the first process of a namespace")
         if not settings.is_first:  # zygotes side by side share the machine's folders
-            settings = settings._replace(folders=[tempfile.mkdtemp(dir=settings.folders[0])])
+            settings = settings._replace(folders=[_make_folder(settings.folders[0])])
             os.environ["HOME"] = os.environ["TMPDIR"] = settings.folders[0]
-        self._settings = settings
+        self._settings, self._is_first = settings, settings.is_first
         self._buffer = bytearray(CHUNK)
         self._view = memoryview(self._buffer)
+        self._pending: list[bytes] = []
         self._nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        threading.stack_size(THREAD_STACK)
+        self._path = os.path.join(settings.folders[0], "main.py")
         os.environ.pop("ASSAY_PARENT", None)
-        warm_up()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.chdir(settings.folders[0])
+        sys.path.insert(0, settings.folders[0])
         self._confinement: Confinement | None = None
         if settings.confines:
             devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
@@ -97,6 +101,7 @@ class Zygote:
             )
 
     def serve(self) -> None:
+        self._rehearse()
         os.write(1, b"ready\n")
         gc.collect()
         gc.freeze()  # so that a child's collections do not touch, and thereby copy, what it inherits
@@ -104,6 +109,24 @@ class Zygote:
         while request := self._next():
             if not self._run(request):
                 return
+
+    def _rehearse(self) -> None:
+        """Do here what every child does, so that it finds its code specialised and its caches filled, and need not copy
+        the pages they lie in."""
+        names = set(sys.modules)
+        calls = [{"call": "solve", "args": '["l",1,"a",["l",2]]', "kwargs": NO_KEYWORDS}] * 3
+        request = json.dumps({"mode": "function", "source": REHEARSED, "setup": "", "tests": calls}).encode()
+        for _ in range(REHEARSALS):
+            begin, end = os.pipe2(os.O_CLOEXEC)
+            os.write(end, request)
+            os.close(end)
+            wanted = candidate.take(begin, len(request))
+            os.close(begin)
+            source = candidate.place(wanted["source"], self._path)
+            candidate.run_function(wanted, source, self._path, candidate.Report(self._nothing))
+        for name in set(sys.modules) - names:
+            del sys.modules[name]
+        self._empty_folders()
 
     def _next(self) -> Request | None:
         head = b""
@@ -136,13 +159,16 @@ class Zygote:
                     os.close(descriptor)
         return is_clean and self._empty_folders()
 
-    def emit(self, *parts: bytes) -> None:
-        """To the supervisor, whole."""
-        left = b"".join(parts) if len(parts) > 1 else parts[0]
-        view = memoryview(left)
-        while view:
-            view = view[os.write(1, view) :]
-        wipe(left)
+    def emit(self, *parts: bytes, is_last: bool = False) -> None:
+        """To the supervisor, in large pieces; whatever is sent is wiped."""
+        self._pending += parts
+        if is_last or len(parts[1]) >= CHUNK:
+            line = b"".join(self._pending)
+            candidate.write_whole(1, line)
+            wipe(line)
+            for each in self._pending:
+                wipe(each)
+            self._pending.clear()
 
     def folder_is_full(self) -> bool:
         """Only where no mount of its own holds the folder to its size."""
@@ -150,13 +176,14 @@ class Zygote:
 
     def _kill_rest(self, pid: int) -> None:
         """Kill and reap everything but ourselves."""
+        if self._is_first:  # nobody but those inside our namespace; without an exception, which would cost pages
+            while _libc.kill(-1, signal.SIGKILL) == 0:
+                os.waitpid(-1, 0)
+            return
         with contextlib.suppress(ProcessLookupError):
-            if self._settings.is_first:
-                os.kill(-1, signal.SIGKILL)  # nobody but those inside our namespace
-            else:
-                os.killpg(pid, signal.SIGKILL)  # a group exists only where nothing confines
+            os.killpg(pid, signal.SIGKILL)  # a group exists only where nothing confines
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, 0 if self._settings.is_first else os.WNOHANG)[0]:
+            while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
 
     def _empty_folders(self) -> bool:
@@ -175,26 +202,20 @@ class Zygote:
             os._exit(code)
 
     def _prepare_and_run(self, request: Request, report: int, output: int) -> int:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        text = _read_exactly(0, request.length + 1)  # the newline that ends the line, too
-        wanted = json.loads(text)
-        del text
-        _arrange_descriptors(wanted, report, output, self._nothing)
-        path = os.path.join(self._settings.folders[0], "main.py")
-        with open(path, "wb") as file:
-            file.write(wanted["source"].encode())
-        os.chdir(self._settings.folders[0])
-        sys.path.insert(0, self._settings.folders[0])
+        cpu_s, _, memory_mb, length, _ = request
+        wanted = candidate.take(0, length + 1)  # the newline that ends the line, too
+        candidate.arrange(wanted.get("stdin"), output, self._nothing)
+        source = candidate.place(wanted["source"], self._path)
         os.write(report, b"R")  # from here on, what goes wrong is the candidate's
         gc.enable()
         if self._confinement is not None:
-            self._confinement.enter(request.cpu_s, request.memory_mb)
+            self._confinement.enter(cpu_s, memory_mb)
         else:
             os.setsid()
         os.dup2(report, 3)
         os.closerange(4, 64)
         run = candidate.run_script if wanted["mode"] == "script" else candidate.run_function
-        return run(wanted, path, candidate.Report(3))
+        return run(wanted, source, self._path, candidate.Report(3))
 
 
 class _Watch:
@@ -241,16 +262,16 @@ class _Watch:
             os.set_blocking(descriptor, False)
             while self._relay(descriptor):
                 pass
-        end = {
-            "exit": os.WEXITSTATUS(self._status) if os.WIFEXITED(self._status) else None,
-            "signal": os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else None,
-            "killed": self._killed,
-            "cpu_s": round(self._cpu, 4),
-            "wall_s": round(time.monotonic() - self._start, 4),
-            "is_over": not self._open,
-        }
+        end = END % (
+            os.WEXITSTATUS(self._status) if os.WIFEXITED(self._status) else "null",
+            os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else "null",
+            self._killed,
+            self._cpu,
+            time.monotonic() - self._start,
+            "false" if self._open else "true",
+        )
         if self.has_read_request:
-            self._zygote.emit(b"s", json.dumps(end, separators=(",", ":")).encode(), b"\n")
+            self._zygote.emit(b"", end.encode(), is_last=True)
         return self.has_read_request and not self._open
 
     def _relay(self, descriptor: int) -> bool:
@@ -274,9 +295,7 @@ class _Watch:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
         elif size > start:
-            text = binascii.hexlify(view[start:size])
-            self._zygote.emit(self._open[descriptor], text, b" ")
-            wipe(text)
+            self._zygote.emit(self._open[descriptor], binascii.hexlify(view[start:size]), b" ")
         view[:size] = bytes(size)
         return True
 
@@ -331,50 +350,7 @@ def wipe(text: bytes) -> None:
         ctypes.memset(id(text) + BYTES_OBJECT_HEADER, 0, len(text))
 
 
-def warm_up() -> None:
-    """Import what programs mostly import, and give them the builtins that `site` would have."""
-    import _sitebuiltins
-    import bisect
-    import builtins
-    import collections.abc
-    import dataclasses
-    import functools
-    import heapq
-    import itertools
-    import math
-    import operator
-    import random
-    import re
-    import string
-    import typing
-
-    vars(builtins)["exit"] = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
-    vars(builtins)["quit"] = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
-    _ = (bisect, collections.abc, dataclasses, functools, heapq, itertools, math, operator, random, re, string, typing)
-
-
-def _read_exactly(descriptor: int, size: int) -> bytearray:
-    text = bytearray()
-    while len(text) < size:
-        more = os.read(descriptor, size - len(text))
-        if not more:
-            os._exit(1)
-        text += more
-    return text
-
-
-def _arrange_descriptors(wanted: dict[str, Any], report: int, output: int, nothing: int) -> None:
-    """0 is the candidate's input, 1 its output if wanted, 2 nothing; only `report`, and what confining needs, is left."""
-    given = wanted.get("stdin")
-    if given is None:
-        os.dup2(nothing, 0)
-    else:
-        file = os.memfd_create("stdin")
-        left = memoryview(given.encode("utf-8", "surrogatepass"))
-        while left:
-            left = left[os.write(file, left) :]
-        os.lseek(file, 0, os.SEEK_SET)
-        os.dup2(file, 0)
-        os.close(file)
-    os.dup2(output if output >= 0 else nothing, 1)
-    os.dup2(nothing, 2)
+def _make_folder(parent: str) -> str:
+    folder = os.path.join(parent, f"{os.getpid()}-{os.urandom(8).hex()}")
+    os.mkdir(folder, 0o700)
+    return folder
