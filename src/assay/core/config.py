@@ -101,6 +101,10 @@ class VllmConfig(Section):
     eager: bool = Field(True, description="no CUDA graphs: less memory and a quicker start, slower decoding")
 
 
+DRAWN_AFTER = {"dynamic": "none", "pools": "none", "curriculum": "none", "group_sizes": "same", "replay": "none"}
+"""What chooses a step's prompts by the steps before it, and the kind that does not."""
+
+
 class RolloutConfig(Section):
     prompts_per_step: int = Field(6, ge=1, description="groups sampled per step (P)")
     group_size: int = Field(8, ge=2, description="completions per prompt (G)")
@@ -145,6 +149,12 @@ class RolloutConfig(Section):
                     f"group_size must lie between group_sizes.least = {least} and group_sizes.most = {most}: "
                     f"a step samples prompts_per_step x group_size completions in all"
                 )
+        waits = [name for name, off in DRAWN_AFTER.items() if getattr(self, name).kind != off]
+        if self.max_lag and waits:
+            raise ValueError(
+                f"max_lag above 0 samples a step before the one before it is learnt from, and {', '.join(waits)} "
+                f"must know what came of that one: max_lag = 0 would be right"
+            )
         return self
 
     @model_validator(mode="after")
