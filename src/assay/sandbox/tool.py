@@ -88,7 +88,8 @@ def run_tool(
     for folder in readable:
         if os.path.realpath(folder).startswith(("/tmp/", "/dev/")):
             raise ValueError(f"{folder}: /tmp is the tool's own folder; an installation elsewhere could be shown to it")
-        if second_user.is_needed() and os.stat(folder).st_mode & 0o005 != 0o005:
+        wanted = 0o005 if os.path.isdir(folder) else 0o004  # a file may be shown too: findlib's configuration
+        if second_user.is_needed() and os.stat(folder).st_mode & wanted != wanted:
             raise ValueError(
                 f"{folder}: root's tools run as another user, who cannot read it; chmod o+rx would be right"
             )
