@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from assay.core.errors import ConfigError, MissingExtra, NonFiniteStep
 from assay.core.learning import OptimiserConfig
+from assay.model.attention import use_attention
 
 
 def make_optimiser(model: Any, config: OptimiserConfig, learning_rate: float) -> torch.optim.Optimizer:
@@ -52,9 +52,9 @@ def step_of(
 def checkpointed(model: Any, is_on: bool) -> Iterator[None]:
     """Activations are computed again in the backward pass instead of kept. Raises ConfigError.
 
-    transformers' own switch says so for good, warns of its name, and hooks the embeddings at every call, which the
-    non-reentrant kind has no need of; what it sets is set here, and put back. A layer looks whether it is training: only
-    the layers are told so, not what is inside them, so that no dropout comes with it.
+    transformers' own switch hooks the embeddings at every call, which the non-reentrant kind has no need of; what it
+    sets is set here, and put back. A layer looks whether it is training: only the layers are told so, not what is inside
+    them, so that no dropout comes with it. The attention is that of the forward pass, which by then is put back.
     """
     if not is_on:
         yield
@@ -64,9 +64,20 @@ def checkpointed(model: Any, is_on: bool) -> Iterator[None]:
         raise ConfigError(
             f"learn.gradient_checkpointing: {type(model).__name__} has no layers that can; false would be right"
         )
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def keep_little(function: Callable[..., Any], *arguments: Any) -> Any:
+        attention = inner.config._attn_implementation
+        return checkpoint(
+            function,
+            *arguments,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), use_attention(inner, attention)),
+        )
+
     were = [(layer.gradient_checkpointing, layer.training) for layer in layers]
     for layer in layers:
-        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+        layer._gradient_checkpointing_func = keep_little
         layer.gradient_checkpointing = layer.training = True
     try:
         yield
