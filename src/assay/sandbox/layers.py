@@ -101,6 +101,12 @@ def bubblewrap(extra: Sequence[str] = (), folder_bytes: int = FOLDER_BYTES) -> t
             command += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
             command += ["--ro-bind", folder, folder]
+    command += [
+        "--perms",
+        "0755",
+        "--dir",
+        "/etc",
+    ]  # made by a bind it would be bubblewrap's own, closed to a second user
     command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]  # where Docker's images find libpython
     command += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
     if not _is_below_usr(prefix := base_prefix()):
