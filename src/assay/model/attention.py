@@ -7,20 +7,24 @@ itself, which is exactly what it would see alone, so the log-probabilities are t
 
 The attention is registered with transformers' AttentionInterface: every architecture that dispatches through it keeps
 its own forward. Not covered: sliding windows shorter than the longest path, and models with state other than keys and
-values; `takes_tree_attention` says why, and the caller runs the plain forward instead.
+values; `takes_tree_attention` says why, and the caller runs the plain forward instead. Each model is asked once, with a
+small row, whether it comes to the same as by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
+
+from assay.model.head import REFUSALS, evaluating, ordinary_tokens
 
 NAME = "assay_tree"
 LONG_GROUP = 2048  # tokens; above it each completion is a block of its own, so that masks stay small
@@ -101,10 +105,11 @@ def tree_attention(
     dropout: float = 0.0,
     *,
     tree: Tree | None = None,
-    **_: Any,
+    **terms: Any,
 ) -> tuple[Tensor, None]:
     if tree is None:
         raise RuntimeError("tree attention needs the row's tree: call the model through assay.model.logprobs")
+    refuse_own_terms(module, terms, tree.depth)
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:  # grouped queries: sdpa's own grouping leaves the fast CPU kernel
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
@@ -139,6 +144,17 @@ def _after(keys: int, queries: int, like: Tensor) -> Tensor:
 
 AttentionInterface.register(NAME, tree_attention)
 
+OWN_TERMS = ("s_aux", "softcap", "position_bias")  # sinks, capped scores, biases
+
+
+def refuse_own_terms(module: Any, terms: Mapping[str, Any], depth: int) -> None:
+    """Raises NotImplementedError when a layer asks of its attention what the registered functions do not do."""
+    if any(terms.get(name) is not None for name in OWN_TERMS):
+        raise NotImplementedError(f"{type(module).__name__} adds terms of its own to its attention")
+    window = terms.get("sliding_window")
+    if isinstance(window, int) and window < depth:
+        raise NotImplementedError(f"{type(module).__name__} has a sliding window of {window} tokens, paths {depth}")
+
 
 @contextmanager
 def use_attention(model: Any, name: str = NAME) -> Iterator[None]:
@@ -154,15 +170,59 @@ def use_attention(model: Any, name: str = NAME) -> Iterator[None]:
 
 def takes_tree_attention(model: Any, depth: int) -> str | None:
     """None when the packed forward is exact for paths of `depth` tokens, else the reason it is not."""
-    config = model.config
+    why_not = refuses_attention(model, depth)
+    if why_not is None and model not in _agrees:
+        _agrees[model] = _agrees_with_itself(model)
+    if why_not is None and not _agrees[model]:
+        return f"{type(model).__name__} comes to other hidden states with it than by itself"
+    return why_not
+
+
+def refuses_attention(model: Any, depth: int) -> str | None:
+    """Why the attention of `model` cannot be replaced for paths of `depth` tokens, as far as it says so itself."""
     if not getattr(model, "_supports_attention_backend", False):
         return f"{type(model).__name__} does not dispatch its attention through AttentionInterface"
-    window = getattr(config, "sliding_window", None)
-    if window is not None and window < depth and getattr(config, "use_sliding_window", True):
-        return f"its sliding window of {window} tokens is shorter than the longest path of {depth}"
-    if getattr(config, "is_encoder_decoder", False) or getattr(config, "attention_sinks", None):
+    if getattr(model.config, "is_encoder_decoder", False):
         return f"{type(model).__name__} attends to more than keys and values of the row"
-    for name in ("final_logit_softcapping", "attn_logit_softcapping", "logit_scale", "logits_scaling"):
-        if getattr(config, name, None) not in (None, 1, 1.0):
-            return f"{type(model).__name__} sets {name}"
+    window = _shortest_window(model)
+    if window is not None and window < depth:
+        return f"its sliding window of {window} tokens is shorter than the longest path"
     return None
+
+
+def _shortest_window(model: Any) -> int | None:
+    """Of the layers that say so, else of the configuration."""
+    config = model.config.get_text_config()
+    layers = [module.sliding_window for module in model.modules() if hasattr(module, "sliding_window")]
+    if not layers and getattr(config, "use_sliding_window", True):
+        layers = [getattr(config, "sliding_window", None)]
+    layers.append(getattr(config, "attention_chunk_size", None))
+    return min((window for window in layers if isinstance(window, int)), default=None)
+
+
+_agrees: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def _agrees_with_itself(model: Any) -> bool:
+    """Whether a small packed row gives the hidden states of the plain forward: attention may have terms that no setting
+    names, and layers a state that runs along the row."""
+    decoder = model.get_decoder()
+    ids = ordinary_tokens(model, 12)
+    tree = build_tree(3, [(2, (3, 1)), (1, (2,))], ids.device, next(model.parameters()).dtype)
+    paths = ((0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 4, 8), (0, 1, 2, 9, 10, 11))
+    try:
+        with torch.no_grad(), evaluating(model):
+            with use_attention(model):
+                found = decoder(
+                    input_ids=ids[None], position_ids=tree.positions[None], use_cache=False, tree=tree
+                ).last_hidden_state[0]
+            wanted = [decoder(input_ids=ids[list(path)][None], use_cache=False).last_hidden_state[0] for path in paths]
+    except REFUSALS:
+        return False
+    is_exact = found.device.type == "cpu" and found.dtype in (torch.float32, torch.float64)
+    tolerance = 1e-3 if is_exact else 0.1
+    size = float(torch.cat(wanted).float().square().mean().sqrt())
+    return all(
+        bool((found[list(path)] - plain).abs().max() <= tolerance * size)
+        for path, plain in zip(paths, wanted, strict=True)
+    )

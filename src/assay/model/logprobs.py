@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from assay.model.attention import Tree, takes_tree_attention, use_attention
+from assay.model.head import Head, find_head
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ class Row:
 def chosen_logprobs(model: Any, row: Row, temperature: float = 1.0) -> Tensor:
     """[M] log-probabilities of the row's targets at `temperature`, without a gradient."""
     with torch.no_grad():
-        hidden, weight, bias = _hidden(model, row)
-        return _ChunkedHead.values(hidden, weight, bias, row.targets, temperature)[0]
+        hidden, head = _hidden(model, row)
+        return _ChunkedHead.values(hidden, head, row.targets, temperature)[0]
 
 
 def loss_of(
@@ -54,8 +55,11 @@ def loss_of(
 
     `whole`: the objective wants all M tokens in one call.
     """
-    hidden, weight, bias = _hidden(model, row)
-    loss, logprobs, entropies = _ChunkedHead.apply(hidden, weight, bias, row.targets, temperature, objective, whole)
+    hidden, head = _hidden(model, row)
+    weight, bias = (None, None) if head is None else (head.embedding.weight, head.embedding.bias)
+    loss, logprobs, entropies = _ChunkedHead.apply(
+        hidden, weight, bias, head, row.targets, temperature, objective, whole
+    )
     return loss, logprobs, entropies
 
 
@@ -81,16 +85,17 @@ def hidden_states(model: Any, row: Row) -> Tensor:
     return torch.cat(parts)
 
 
-def _hidden(model: Any, row: Row) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Hidden states [M, d] that predict the targets, and the head's weight [V, d] and bias."""
+def _hidden(model: Any, row: Row) -> tuple[Tensor, Head | None]:
+    """Hidden states [M, d] that predict the targets, and the head; the logits themselves [M, V] where it is None."""
     causal_lm = _inner(model)
-    why_not = takes_tree_attention(causal_lm, row.tree.depth)
-    if why_not is not None and "sets " in why_not:
-        raise NotImplementedError(
-            f"{type(causal_lm).__name__} rescales its logits ({why_not}), which training does not cover"
-        )
-    head = causal_lm.get_output_embeddings()
-    return hidden_states(model, row), head.weight, getattr(head, "bias", None)
+    head = find_head(causal_lm)
+    if head is not None:
+        return hidden_states(model, row), head
+    _say_once(f"{type(causal_lm).__name__} makes its logits in a way of its own, so all of them are kept")
+    parts = [
+        causal_lm(input_ids=sequence[None], use_cache=False).logits[0, -count - 1 : -1] for sequence, count in row.paths
+    ]
+    return torch.cat(parts), None
 
 
 def _inner(model: Any) -> Any:
@@ -111,22 +116,21 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
     """Head, log-softmax, choice of the target and the objective, chunk by chunk."""
 
     @staticmethod
-    def values(
-        hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float
-    ) -> tuple[Tensor, Tensor]:
+    def values(hidden: Tensor, head: Head | None, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         logprobs = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         entropies = torch.empty_like(logprobs)
-        for part in _chunks(len(targets), weight.shape[0]):
-            head = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
-            logprobs[part], entropies[part] = head.chosen, head.entropies
+        for part in _chunks(len(targets), _vocabulary(hidden, head)):
+            made = _head_chunk(hidden[part], head, targets[part], temperature)
+            logprobs[part], entropies[part] = made.chosen, made.entropies
         return logprobs, entropies
 
     @staticmethod
     def forward(
         ctx: Any,
-        hidden: Tensor,  # [M, d]
-        weight: Tensor,  # [V, d]
-        bias: Tensor | None,  # [V]
+        hidden: Tensor,  # [M, d]; logits [M, V] without a head
+        weight: Tensor | None,  # [V, d] and [V], the head's own, here for their gradients
+        bias: Tensor | None,
+        head: Head | None,
         targets: Tensor,  # [M]
         temperature: float,
         objective: Objective,
@@ -138,26 +142,26 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
         total = logprobs.new_zeros(())
         slopes: _Slopes | None = None
         if whole:
-            logprobs, entropies = _ChunkedHead.values(hidden, weight, bias, targets, temperature)
+            logprobs, entropies = _ChunkedHead.values(hidden, head, targets, temperature)
             slopes = _slopes(objective, logprobs, entropies, slice(0, len(targets)))
             total += slopes.loss
         grad_hidden = torch.empty_like(hidden)
-        grad_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        grad_weight = torch.zeros_like(weight) if weight is not None and ctx.needs_input_grad[1] else None
         grad_bias = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
-        for part in _chunks(len(targets), weight.shape[0]):
-            head = _head_chunk(hidden[part], weight, bias, targets[part], temperature)
+        for part in _chunks(len(targets), _vocabulary(hidden, head)):
+            made = _head_chunk(hidden[part], head, targets[part], temperature)
             if slopes is None:
-                logprobs[part], entropies[part] = head.chosen, head.entropies
-                here = _slopes(objective, head.chosen, head.entropies, part)
+                logprobs[part], entropies[part] = made.chosen, made.entropies
+                here = _slopes(objective, made.chosen, made.entropies, part)
                 total += here.loss
             else:
                 here = _Slopes(
                     slopes.loss, slopes.logprobs[part], None if slopes.entropies is None else slopes.entropies[part]
                 )
-            grad_logits = _grad_logits(head, targets[part], here, temperature).to(hidden.dtype)  # [m, V]
-            grad_hidden[part] = grad_logits @ weight.to(hidden.dtype)
+            grad_logits = _grad_logits(made, targets[part], here, temperature).to(hidden.dtype)  # [m, V]
+            grad_hidden[part] = grad_logits if weight is None else grad_logits @ weight.to(hidden.dtype)
             if grad_weight is not None:
-                grad_weight.addmm_(grad_logits.T.to(weight.dtype), hidden[part].to(weight.dtype))
+                grad_weight.addmm_(grad_logits.T.to(grad_weight.dtype), hidden[part].to(grad_weight.dtype))
             if grad_bias is not None:
                 grad_bias += grad_logits.sum(0).to(grad_bias.dtype)
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
@@ -167,24 +171,30 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         grads = [None if grad is None else grad * upstream.to(grad.dtype) for grad in ctx.saved_tensors]
-        return (*grads, None, None, None, None)
+        return (*grads, None, None, None, None, None)
 
 
-class _Head(NamedTuple):
+class _Made(NamedTuple):
     """What a chunk of m tokens has until its gradient is formed."""
 
     logits: Tensor  # [m, V], over the temperature
+    slope: Tensor | float  # d logits / d the embedding's output, the temperature aside
     probs: Tensor  # [m, V]
     norm: Tensor  # [m] log of the sum of exp(logits)
     chosen: Tensor  # [m] log-probs of the targets
     entropies: Tensor  # [m]
 
 
-def _head_chunk(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float) -> _Head:
-    logits = hidden @ weight.to(hidden.dtype).T  # [m, V]
-    if bias is not None:
-        logits = logits + bias
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+def _head_chunk(hidden: Tensor, head: Head | None, targets: Tensor, temperature: float) -> _Made:
+    slope: Tensor | float = 1.0
+    if head is None:
+        logits = hidden.to(torch.promote_types(hidden.dtype, torch.float32), copy=True)
+    else:
+        logits = hidden @ head.embedding.weight.to(hidden.dtype).T  # [m, V]
+        if head.embedding.bias is not None:
+            logits = logits + head.embedding.bias
+        logits = head.bend(logits.to(torch.promote_types(logits.dtype, torch.float32)))
+        slope = head.slope(logits)
     if temperature != 1.0:
         logits = logits / temperature
     probs = torch.softmax(logits, dim=-1)
@@ -193,7 +203,7 @@ def _head_chunk(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Te
     norm = (largest - probs.gather(-1, place).log())[:, 0]  # [m]
     chosen = logits.gather(-1, targets[:, None])[:, 0] - norm
     mean_logit = torch.linalg.vecdot(probs, logits)
-    return _Head(logits, probs, norm, chosen, norm - mean_logit)  # H = log Z - E[logit]
+    return _Made(logits, slope, probs, norm, chosen, norm - mean_logit)  # H = log Z - E[logit]
 
 
 class _Slopes(NamedTuple):
@@ -212,15 +222,21 @@ def _slopes(objective: Objective, logprobs: Tensor, entropies: Tensor, part: sli
     return _Slopes(loss.detach(), torch.zeros_like(logprobs) if by_logprob is None else by_logprob, by_entropy)
 
 
-def _grad_logits(head: _Head, targets: Tensor, slopes: _Slopes, temperature: float) -> Tensor:
-    """[m, V], made in the place of the chunk's own tensors."""
+def _grad_logits(made: _Made, targets: Tensor, slopes: _Slopes, temperature: float) -> Tensor:
+    """By the embedding's output, [m, V], made in the place of the chunk's own tensors."""
     by_logit = -slopes.logprobs[:, None]
     if slopes.entropies is not None:
-        surprise = head.logits.sub_(head.norm[:, None]).add_(head.entropies[:, None])  # log p + H
+        surprise = made.logits.sub_(made.norm[:, None]).add_(made.entropies[:, None])  # log p + H
         by_logit = surprise.mul_(-slopes.entropies[:, None]).add_(by_logit)
-    grad = head.probs.mul_(by_logit)
+    grad = made.probs.mul_(by_logit)
     grad[torch.arange(len(targets), device=grad.device), targets] += slopes.logprobs
-    return grad.div_(temperature)
+    if isinstance(made.slope, Tensor):
+        return grad.mul_(made.slope.div_(temperature))
+    return grad if made.slope == temperature else grad.mul_(made.slope / temperature)
+
+
+def _vocabulary(hidden: Tensor, head: Head | None) -> int:
+    return hidden.shape[1] if head is None else len(head.embedding.weight)
 
 
 def _chunks(tokens: int, vocabulary: int) -> list[slice]:

@@ -1,12 +1,14 @@
 """Decoding through the model's own cache: exact for any causal LM of transformers, and the slower of the two ways.
 
 Rows that start together have prompts of one length, so that nothing is ever padded: sliding windows and recurrent
-states see exactly the tokens they would see alone.
+states see exactly the tokens they would see alone. A model without such a cache (Mamba's state has another name, and
+the first GPT has none) reads each row again from its beginning at every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import torch
@@ -23,7 +25,10 @@ class PlainCache:
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self._model, self._device = model, device
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._is_cached = "past_key_values" in signature(inner.forward).parameters
         self._cache: Any = None
+        self._read = torch.zeros(0, 0, dtype=torch.long, device=device)  # [R, T] tokens so far, without a cache
         self.rows = 0
 
     def groups(self, prompts: Sequence[tuple[int, ...]]) -> list[list[int]]:
@@ -35,6 +40,9 @@ class PlainCache:
 
     def prefill(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
         """Logits [P, V] after each prompt. All prompts have one length."""
+        if not self._is_cached:
+            self._read = torch.tensor(prompts, device=self._device)
+            return self._read_again()
         shared = common_prefix(prompts) if len(prompts) > 1 else 0
         self._cache = DynamicCache(config=self._model.config)
         if shared and all(type(layer) is DynamicLayer for layer in self._cache.layers):
@@ -46,20 +54,32 @@ class PlainCache:
 
     def add_rows(self, owners: Sequence[int]) -> None:
         """One row for each entry of `owners`, the index of its prompt in the last `prefill`."""
-        self._cache.reorder_cache(torch.tensor(owners, device=self._device, dtype=torch.long))
-        self.rows = len(owners)
+        self._take(owners)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Feed one token a row [R]; logits [R, V] of the next."""
-        return self._forward(tokens[:, None])
+        if self._is_cached:
+            return self._forward(tokens[:, None])
+        self._read = torch.cat([self._read, tokens[:, None]], dim=1)
+        return self._read_again()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only, in this order."""
-        if rows:
-            self._cache.reorder_cache(torch.tensor(rows, device=self._device, dtype=torch.long))
+        self._take(rows)
+
+    def _take(self, rows: Sequence[int]) -> None:
+        chosen = torch.tensor(rows, device=self._device, dtype=torch.long)
+        if not self._is_cached:
+            self._read = self._read[chosen]
+        elif rows:
+            self._cache.reorder_cache(chosen)
         else:
             self._cache = None
         self.rows = len(rows)
+
+    def _read_again(self) -> Tensor:
+        logits: Tensor = self._model(input_ids=self._read, use_cache=False).logits[:, -1]
+        return logits
 
     def _forward(self, tokens: Tensor) -> Tensor:
         out = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)

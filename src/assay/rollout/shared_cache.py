@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import AttentionInterface
 
-from assay.model.attention import common_prefix, use_attention
+from assay.model.attention import common_prefix, refuse_own_terms, use_attention
+from assay.model.head import REFUSALS, find_head, ordinary_tokens
 
 NAME = "assay_shared"
 PREFILL_TOKENS = 8192  # prompt tokens computed together
@@ -46,8 +47,12 @@ class SharedCache:
     def __init__(self, model: Any, device: torch.device, prompts: Sequence[tuple[int, ...]], max_new: int) -> None:
         causal_lm = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._model, self._device, self._max_new = causal_lm, device, max_new
-        self._decoder, self._head = causal_lm.get_decoder(), causal_lm.get_output_embeddings()
+        self._decoder, head = causal_lm.get_decoder(), find_head(causal_lm)
+        if head is None:
+            raise NotImplementedError(f"{type(causal_lm).__name__} makes its logits in a way of its own")
+        self._head = head
         self._layers = [LayerStore() for _ in range(causal_lm.config.num_hidden_layers)]
+        self.depth = max(len(prompt) for prompt in prompts) + max_new  # the longest path
         self._mode = "prefix"
         self._columns = common_prefix(prompts)
         self._capacity = 0
@@ -340,22 +345,16 @@ def shared_attention(
 ) -> tuple[Tensor, None]:
     if shared is None:
         raise RuntimeError("shared attention needs the rows' cache: sample through assay.rollout.torch_engine")
-    if any(terms.get(name) is not None for name in OWN_TERMS):
-        raise NotImplementedError(f"{type(module).__name__} adds terms of its own to its attention")
+    refuse_own_terms(module, terms, shared.depth)
     return shared.attend(module.layer_idx, query, key, value, scaling or query.shape[-1] ** -0.5).contiguous(), None
 
 
 AttentionInterface.register(NAME, shared_attention)
 
-OWN_TERMS = ("s_aux", "softcap", "position_bias")  # sinks, capped scores, biases
-REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError, NotImplementedError)
-
 
 def agrees(model: Any, device: torch.device) -> bool:
     """Whether the shared cache gives the model's own logits on two short prompts and a step of three rows."""
-    # ordinary tokens, spread over the vocabulary: the first few are special ones, whose huge activations round coarsely
-    vocabulary = model.get_input_embeddings().weight.shape[0]
-    a, b, c, d, e, f, g = (vocabulary * share // 100 for share in (11, 23, 37, 48, 59, 71, 86))
+    a, b, c, d, e, f, g = ordinary_tokens(model, 7).tolist()
     prompts = [(a, b, c, d, e), (a, b, c, f)]
     rows = [(*prompts[0], g), (*prompts[1], b), (*prompts[1], c)]
     try:
