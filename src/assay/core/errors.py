@@ -14,6 +14,7 @@ AssayError
 │   ├── OutOfDisk         no room for an artefact
 │   └── OutOfMemory       no memory for a step (names the knob to turn)
 ├── VoidBudgetExceeded    exit 3: too many verdicts were VOID, the run stops with its reasons
+├── Collapsed             exit 1: the pass rate fell, or nothing is left to learn from; the run stopped (learn.collapse)
 ├── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
 └── LogprobMismatch       exit 3: sampled log-probs are not those of the model that learns
 """
@@ -98,6 +99,12 @@ class NonFiniteStep(AssayError):
     """A loss or gradient was not finite; the update was refused and its batch dumped."""
 
     exit_code = 3
+
+
+class Collapsed(AssayError):
+    """A run whose metrics show that its policy has collapsed; it was stopped, its checkpoints kept."""
+
+    exit_code = 1
 
 
 class LogprobMismatch(AssayError):

@@ -186,12 +186,32 @@ class OptimiserConfig(Section):
     max_grad_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
 
 
+class NoCollapseStop(Section):
+    """A run goes on to its last step whatever becomes of it."""
+
+    kind: Literal["none"] = "none"
+
+
+class CollapseStop(Section):
+    """Stop a run whose metrics show a collapse (measure/collapse says by which signs)."""
+
+    kind: Literal["stop"] = "stop"
+    window: int = Field(10, ge=3, description="steps of each mean; nothing is looked for in the first two windows")
+    share: float = Field(0.5, gt=0, lt=1, description="share of its best mean under which the pass rate has collapsed")
+    entropy_ratio: float | None = Field(
+        2.0,
+        gt=1,
+        description="rise of the entropy, without one of the pass rate, that is a collapse; none: not looked at",
+    )
+
+
 Advantage = Annotated[
     GrpoAdvantage | DrGrpoAdvantage | RlooAdvantage | ReinforcePlusPlusAdvantage | GaeAdvantage,
     Field(discriminator="kind"),
 ]
 Loss = Annotated[PpoClip | Gspo | Cispo | PolicyGradient, Field(discriminator="kind")]
 Aggregation = Annotated[TokenMean | SequenceMean | ConstantLength, Field(discriminator="kind")]
+Collapse = Annotated[NoCollapseStop | CollapseStop, Field(discriminator="kind")]
 Correction = Annotated[NoCorrection | TruncateCorrection | MaskCorrection, Field(discriminator="kind")]
 
 
@@ -231,6 +251,7 @@ class LearnConfig(Section):
     mask_truncated: bool = Field(
         False, description="leave completions cut at max_new_tokens out of the loss (DAPO's overlong filtering)"
     )
+    collapse: Collapse = CollapseStop()
     eval_every: int = Field(0, ge=0, description="evaluate on held-out tasks every N steps; 0: only before and after")
     save_every: int = Field(0, ge=0, description="checkpoint every N steps; 0: only the last one")
     keep_last: int = Field(2, ge=1, description="checkpoints kept, the best one aside")

@@ -1,0 +1,127 @@
+"""Has a run collapsed? Read off its training metrics, by three signs that honest noise does not give:
+
+    fallen     the mean pass rate of the last `window` steps is under `share` of the best such mean, by 4 standard errors
+    barren     no right answer and no group with spread in `window` steps and 1,000 completions: nothing is left to learn from
+    scattered  the entropy is over `entropy_ratio` times that of the first `window` steps, and the pass rate no higher: the
+               updates make the policy more random, as a reward that says nothing does
+
+A falling entropy is no sign: it falls to nothing in runs that end at a pass rate of 1. Of the steps before the last change
+of level (`rollout.curriculum`) nothing is compared; and where pools or replay change what is drawn as the policy learns, a
+pass rate says as much of them as of the policy, so only `barren` is looked for.
+
+The thresholds were checked on the tiny demo at three seeds, on a reward that is a coin, and on simulated noise
+(docs/lab/, docs/guides/sampling.md says what was seen).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, variance
+
+from assay.core.config import RunConfig
+from assay.core.drawing import NoPools, NoReplay
+from assay.core.learning import CollapseStop
+from assay.core.types import Json
+
+ERRORS = 4.0  # standard errors of the difference; half of the best alone would trip a pass rate of 2 % by luck
+BARREN = 1000  # completions: at a pass rate of 0.5 % one run in 150 would see none by luck
+
+
+@dataclass(frozen=True, slots=True)
+class Collapse:
+    """What was seen: one sentence without its full stop."""
+
+    sign: str
+    sentence: str
+
+
+def find_collapse(metrics: Sequence[Mapping[str, Json]], config: RunConfig) -> Collapse | None:
+    """Whether the run whose training rows these are, in order, has collapsed by the last of them."""
+    how = config.learn.collapse
+    if not isinstance(how, CollapseStop):
+        return None
+    found = barren(metrics, how)
+    is_drawn_evenly = isinstance(config.rollout.pools, NoPools) and isinstance(config.rollout.replay, NoReplay)
+    if found is None and is_drawn_evenly:
+        level = at_this_level(metrics)
+        found = fallen(level, how) or scattered(level, how)
+    return found
+
+
+def at_this_level(metrics: Sequence[Mapping[str, Json]]) -> Sequence[Mapping[str, Json]]:
+    """The rows since the curriculum's level last changed."""
+    last = metrics[-1].get("curriculum/level") if metrics else None
+    begin = len(metrics)
+    while begin and metrics[begin - 1].get("curriculum/level") == last:
+        begin -= 1
+    return metrics[begin:]
+
+
+def fallen(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Collapse | None:
+    rates, window = values(metrics, "pass_rate"), how.window
+    if len(rates) < 2 * window:
+        return None
+    means = running_means(rates, window)
+    place = max(range(len(means) - window), key=means.__getitem__)  # a window that shares no step with the last one
+    best, last = rates[place : place + window], rates[-window:]
+    drop = means[place] - means[-1]
+    if means[-1] >= how.share * means[place] or drop < ERRORS * standard_error(best, last):
+        return None
+    first = int(metrics[place]["step"])
+    return Collapse(
+        "fallen",
+        f"the training pass rate fell to {means[-1]:.3f} (mean of {window} steps), under {how.share:g} of its best, "
+        f"{means[place]:.3f} at steps {first} to {first + window - 1}",
+    )
+
+
+def barren(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Collapse | None:
+    steps = completions = 0
+    for row in reversed(metrics):
+        if row.get("pass_rate") or row.get("groups/informative"):
+            break
+        steps, completions = steps + 1, completions + int(row.get("judged") or 0)
+        if steps >= how.window and completions >= BARREN:
+            return Collapse(
+                "barren",
+                f"no right answer and no group with spread in the last {steps} steps ({completions:,} completions), "
+                f"so nothing is left to learn from",
+            )
+    return None
+
+
+def scattered(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Collapse | None:
+    window, known = how.window, [row for row in metrics if row.get("entropy") is not None]
+    if how.entropy_ratio is None or len(known) < 2 * window:
+        return None
+    entropies, rates = values(known, "entropy"), values(known, "pass_rate")
+    first, last = fmean(entropies[:window]), fmean(entropies[-window:])
+    before, after = rates[:window], rates[-window:]
+    has_risen = fmean(after) - fmean(before) > 2 * standard_error(before, after)
+    if last <= how.entropy_ratio * first or has_risen:
+        return None
+    return Collapse(
+        "scattered",
+        f"the entropy rose to {last:.3f} nats a token (mean of {window} steps), over {how.entropy_ratio:g} times the "
+        f"{first:.3f} of the first {window}, and the pass rate did not rise with it ({fmean(before):.3f} to {fmean(after):.3f})",
+    )
+
+
+def values(metrics: Sequence[Mapping[str, Json]], name: str) -> list[float]:
+    return [float(row.get(name) or 0.0) for row in metrics]
+
+
+def running_means(numbers: Sequence[float], window: int) -> list[float]:
+    """The mean of each `window` numbers in a row."""
+    total = sum(numbers[:window])
+    means = [total / window]
+    for place in range(window, len(numbers)):
+        total += numbers[place] - numbers[place - window]
+        means.append(total / window)
+    return means
+
+
+def standard_error(one: Sequence[float], other: Sequence[float]) -> float:
+    """Of the difference of two means, from how their steps differ: prompts of a step are alike, so steps are counted."""
+    return float((variance(one) / len(one) + variance(other) / len(other)) ** 0.5)
