@@ -112,6 +112,7 @@ def evaluate(
     from assay.measure.evaluate import evaluate_as
     from assay.model.load import load_model
     from assay.rollout.torch_engine import TorchEngine
+    from assay.sandbox.probe import allow_unsafe
     from assay.tasks.load import load_source as load
     from assay.tasks.load import select
     from assay.verify.pool import JudgePool
@@ -126,6 +127,7 @@ def evaluate(
     chosen = load_config(*([] if config is None else [config]), settings={**asked, **(settings or {})})
     source = load(chosen.tasks, split, chosen.seed)
     rollout = chosen.rollout
+    allow_unsafe(chosen.sandbox.unsafe)
     engine = TorchEngine(
         load_model(chosen.model), batch_size=rollout.batch_size, max_prompt_tokens=rollout.max_prompt_tokens
     )

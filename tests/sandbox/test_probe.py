@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from assay.sandbox import probe
 from assay.sandbox.layers import Layer
-from assay.sandbox.probe import ACTS, FORBIDDEN, Attempt, choose_layer, sandbox_sections, try_layer
+from assay.sandbox.probe import ACTS, FORBIDDEN, Attempt, allow_unsafe, choose_layer, sandbox_sections, try_layer
 from assay.sandbox.program import SandboxMissing
 
 
@@ -62,6 +63,34 @@ def test_unsafe_is_never_chosen_and_only_asked_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(probe.VARIABLE, "unsafe")
     assert choose_layer() is Layer.UNSAFE
     assert Layer.UNSAFE not in probe.SEARCHED
+
+
+@pytest.fixture
+def no_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(probe, "try_layer", lambda layer: Attempt(layer, {}, "switched off"))
+    monkeypatch.delenv(probe.VARIABLE, raising=False)
+    monkeypatch.setenv(probe.PERMIT, "0")  # so that what a test changes is put back
+    probe._search.cache_clear()
+    yield
+    probe._search.cache_clear()
+
+
+@pytest.mark.usefixtures("no_layer")
+def test_a_permission_counts_only_where_no_layer_works() -> None:
+    allow_unsafe(False)
+    with pytest.raises(SandboxMissing, match="programs cannot be confined on this machine"):
+        choose_layer()
+    allow_unsafe()
+    assert choose_layer() is Layer.UNSAFE
+    allow_unsafe(False)
+    with pytest.raises(SandboxMissing):
+        choose_layer()
+
+
+def test_a_permission_changes_nothing_where_a_layer_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(probe.PERMIT, "1")
+    assert choose_layer() is Layer.NAMESPACES
+    assert "ASSAY_SANDBOX_UNSAFE=1" in sandbox_sections()[0].rows[0][1]
 
 
 def test_without_bubblewrap_the_next_layer_is_taken(tmp_path) -> None:

@@ -63,6 +63,10 @@ def evaluate(
             settings.append(f"evaluate.k={[1, samples] if samples > 1 else [1]}")
         chosen, name = configure(model, engine, config or [], [*settings, *(overrides or [])])
         result, rows = measure(chosen, name, split, engine)
+        if any(row.evidence.get("layer") == "unsafe" for row in rows):
+            console.print(
+                "[yellow]programs ran without isolation: [/]\\[sandbox] unsafe = true allowed it", highlight=False
+            )
         if rollouts is not None:
             write_jsonl(rollouts, rows)
     if out is not None:
@@ -105,6 +109,7 @@ def measure(
 ) -> tuple[Evaluation, list[Any]]:
     from assay.measure.evaluate import evaluate_as
     from assay.rollout.engine import Engine
+    from assay.sandbox.probe import allow_unsafe
     from assay.tasks.load import load_source, select
     from assay.verify.pool import JudgePool
 
@@ -123,6 +128,7 @@ def measure(
             batch_size=config.rollout.batch_size,
             max_prompt_tokens=config.rollout.max_prompt_tokens,
         )
+    allow_unsafe(config.sandbox.unsafe)
     with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
         return evaluate_as(config, engine, chosen, judges, model=name)
 

@@ -192,6 +192,12 @@ class AuditConfig(Section):
     )
 
 
+class SandboxConfig(Section):
+    unsafe: bool = Field(
+        False, description="run programs without isolation where this machine gives none; every report then says so"
+    )
+
+
 class TrackConfig(Section):
     to: tuple[Literal["wandb", "trackio", "tensorboard", "mlflow"], ...] = Field(
         (), description="trackers to log to besides metrics.jsonl"
@@ -211,6 +217,7 @@ class RunConfig(Section):
     learn: LearnConfig = LearnConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     audit: AuditConfig = AuditConfig()
+    sandbox: SandboxConfig = SandboxConfig()
     track: TrackConfig = TrackConfig()
 
     @model_validator(mode="after")

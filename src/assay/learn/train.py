@@ -46,6 +46,7 @@ from assay.reward.rule import find_rule
 from assay.reward.shaping import rule_of
 from assay.rollout.collect import VoidBudget
 from assay.rollout.torch_engine import TorchEngine
+from assay.sandbox.probe import allow_unsafe
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
 from assay.verify.base import find_verifier, label
@@ -90,6 +91,7 @@ def train(
 
 @contextlib.contextmanager
 def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[Run]:
+    allow_unsafe(config.sandbox.unsafe)
     listen(Began("check", config.tasks.source))
     levels = load_levels(config)
     drawer = Drawer(config, levels)

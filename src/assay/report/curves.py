@@ -11,6 +11,7 @@ from assay.measure.evaluation import Evaluation
 from assay.report.gather import RunData
 from assay.report.plots import Chart, Series, line_chart, stacked_chart
 from assay.report.points import Point
+from assay.report.programs import gap_chart
 
 CAUSES = {
     "informative": ("with spread", "informative"),
@@ -64,6 +65,7 @@ def curves(run: RunData) -> tuple[list[Chart], list[str]]:
             note="mean of the step; band: ± mean spread in groups, cut to 0–1",
             form="share",
         ),
+        gap_chart(run.programs),
         groups_chart(steps),
         line_chart(
             "Completion length",

@@ -19,6 +19,7 @@ from assay.core.types import Json
 from assay.measure.compare import Comparison, compare
 from assay.measure.evaluation import Evaluation, read_evaluations
 from assay.measure.signals import CAUSES, explain_nothing_to_learn
+from assay.report.programs import Programs, read_programs
 
 UNNAMED = RunConfig.model_fields["name"].default
 
@@ -38,6 +39,7 @@ class RunData:
     certificate_note: str  # why there is none
     checkpoints: tuple[str, ...]
     best: str | None
+    programs: Programs
 
     @property
     def path(self) -> Path:
@@ -111,6 +113,7 @@ def gather(path: Path) -> RunData:
         certificate_note="" if certificate else _no_certificate(path, config),
         checkpoints=tuple(sorted(each.name for each in folder.checkpoints.glob("step-*") if each.is_dir())),
         best=_pointer(folder.checkpoints / "best"),
+        programs=read_programs(folder.read_rollouts()),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a page says about its own evidence: the audit, the accepted risks, the fingerprints."""
+"""What a page says about its own evidence: the audit, the accepted risks, what programs were shown, the fingerprints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from assay.audit.certificate import Certificate
 from assay.core.types import Json
 from assay.report.gather import RunData
 from assay.report.parts import badge, code, facts, nothing
+from assay.report.programs import unsafe_risk
 from assay.report.text import compact, join, percent, safe
 
 
@@ -15,7 +16,7 @@ def audit(run: RunData) -> str:
     """The certificate: what was attacked, what was paid, and what was accepted."""
     certificate = run.certificate
     if certificate is None:
-        return nothing(run.certificate_note) + _accepted({}, _configured(run))
+        return nothing(run.certificate_note) + _memorised(run) + _accepted({}, _configured(run))
     figures = certificate.figures
     # of what was tried: the bound is about this battery, and says nothing about what a policy will think of
     said = (
@@ -24,6 +25,7 @@ def audit(run: RunData) -> str:
         f"{int(figures['equivalents_paid'])} of {int(figures['equivalents_tried'])} right answers in other clothes were paid "
         f"(recall over {percent(float(figures['recall_bound']))}). {safe(certificate.level.capitalize())} battery on "
         f"{int(figures['tasks'])} tasks. The bounds speak of these attacks, not of what a policy will think of.</p>"
+        + _memorised(run)
         + _accepted(_holes_by_name(certificate), dict(certificate.accepted) | _configured(run))
         + _holes(certificate)
     )
@@ -118,6 +120,14 @@ def _holes_by_name(certificate: Certificate) -> dict[str, str]:
     }
 
 
+def _memorised(run: RunData) -> str:
+    said = run.programs.sentence()
+    return f'<p class="sentence">{safe(said)}</p>' if said else ""
+
+
 def _configured(run: RunData) -> dict[str, str]:
+    """What the configuration accepts: holes by name, and programs without isolation (which a variable may ask for too)."""
     risks = run.section("audit").get("accepted_risks")
-    return {str(name): str(reason) for name, reason in risks.items()} if isinstance(risks, Mapping) else {}
+    accepted = {str(name): str(reason) for name, reason in risks.items()} if isinstance(risks, Mapping) else {}
+    unsafe = unsafe_risk(run.programs, bool(run.section("sandbox").get("unsafe")))
+    return accepted | ({"sandbox.unsafe": unsafe} if unsafe else {})

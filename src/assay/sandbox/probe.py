@@ -1,9 +1,9 @@
 """Which layer of isolation works here: each is tried by a program that really attempts what must be forbidden.
 
 The program runs as any candidate does, so what it reports is what a candidate would meet. A layer is taken only when every
-act it must forbid was refused. `ASSAY_SANDBOX` names the strongest layer to try (to test the weaker ones); only
-`ASSAY_SANDBOX=unsafe`, or `[sandbox] unsafe = true` in a configuration, runs programs without isolation, and then
-every verdict says so.
+act it must forbid was refused. `ASSAY_SANDBOX` names the strongest layer to try (to test the weaker ones). Programs run
+without isolation only where `ASSAY_SANDBOX=unsafe` asks for it, or where no layer works and `[sandbox] unsafe = true` in
+a configuration allows it; every verdict then says so.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from assay.sandbox.limits import Limits
 from assay.sandbox.program import Call, Program, Sandbox, SandboxLost, SandboxMissing
 
 VARIABLE = "ASSAY_SANDBOX"
+PERMIT = "ASSAY_SANDBOX_UNSAFE"  # `1`: no layer at all is better than none of the programs run
 SEARCHED = (Layer.NAMESPACES, Layer.LANDLOCK, Layer.SECCOMP)
 
 ACTS: Mapping[str, str] = {
@@ -210,6 +211,8 @@ def choose_layer() -> Layer:
     if wanted not in [each.value for each in SEARCHED]:
         raise SandboxMissing(f"{VARIABLE}={wanted}: {', '.join(Layer)} would be right")
     layer, attempts = _search(wanted)
+    if layer is None and os.environ.get(PERMIT) == "1":
+        return Layer.UNSAFE
     if layer is None:
         tried = "; ".join(
             f"{each.layer}: {each.trouble or 'does not stop ' + ', '.join(each.holes)}" for each in attempts
@@ -218,9 +221,13 @@ def choose_layer() -> Layer:
     return layer
 
 
-def allow_unsafe() -> None:
-    """Run programs without isolation, in this process and those it starts. Verdicts and reports then say `unsafe`."""
-    os.environ[VARIABLE] = Layer.UNSAFE.value
+def allow_unsafe(is_allowed: bool = True) -> None:
+    """Whether programs may run without isolation where no layer works, in this process and those it starts from now on.
+    Verdicts and reports then say `unsafe`."""
+    if is_allowed:
+        os.environ[PERMIT] = "1"
+    else:
+        os.environ.pop(PERMIT, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +249,9 @@ def sandbox_sections() -> list[Section]:
         rows = [(ACTS[act], _say(layer, act, answer)) for act, answer in sorted(attempt.answers.items())]
         sections.append(Section(f"sandbox layer {layer}", (("state", state), *rows)))
     summary = f"{chosen}" if chosen else "none works: programs are not run here (VOID sandbox_missing)"
-    if os.environ.get(VARIABLE):
-        summary += f"; {VARIABLE}={os.environ[VARIABLE]}"
+    for name in (VARIABLE, PERMIT):
+        if os.environ.get(name):
+            summary += f"; {name}={os.environ[name]}"
     return [Section("sandbox", (("programs run in", summary),)), *sections, _tool_section()]
 
 

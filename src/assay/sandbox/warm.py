@@ -58,10 +58,10 @@ def warm_up() -> None:
     import typing
 
     with _without_fork_hooks():
-        import random
+        import random as theirs  # the programs' generator; ours is core/rng
         import threading
 
-    random.seed(0)
+    theirs.seed(0)
     threading.stack_size(THREAD_STACK)
     vars(builtins)["exit"] = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
     vars(builtins)["quit"] = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
@@ -76,7 +76,7 @@ def warm_up() -> None:
         json,
         math,
         operator,
-        random,
+        theirs,
         re,
         string,
         typing,
