@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.core.records import dumps
 from assay.core.types import Json, Task
 
 FORMS = {
@@ -18,6 +19,9 @@ PLAIN = {"answer", "field", "tolerance", "ordered", "choices", "letter_case"}
 def canonical_response(task: Task) -> str | None:
     """None where the truth does not say what a right answer looks like (a user's function, hidden tests, a schema)."""
     truth: Json = task.truth
+    if task.verifier in ("structured", "grounded"):
+        reference = truth.get("reference") if isinstance(truth, dict) else None
+        return None if reference is None else dumps(reference)
     if task.verifier == "gym" and isinstance(truth, dict):
         truth = {"answer": truth["entry"]["answer"], "field": truth.get("field", "answer_tag")}
     elif task.verifier not in ("math", "choice"):

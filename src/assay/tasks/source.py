@@ -75,6 +75,9 @@ SOURCES: Registry[Generator] = Registry(
     {
         "chain": "assay.tasks.generators.chain:CHAIN",
         "coq_statements": "assay.tasks.generators.coq_statements:COQ_STATEMENTS",
+        "invoice": "assay.tasks.generators.invoice:INVOICE",
+        "packing": "assay.tasks.generators.packing:PACKING",
+        "route_plan": "assay.tasks.generators.route_plan:ROUTE_PLAN",
         "times_tables": "assay.tasks.generators.times_tables:TIMES_TABLES",
         "warehouse": "assay.tasks.generators.warehouse:WAREHOUSE",
     },
