@@ -20,6 +20,7 @@ from assay.verify.math.tree import (
     Product,
     Quotient,
     Root,
+    Sum,
     Symbol,
     Unit,
     Unreadable,
@@ -177,6 +178,8 @@ class Atoms(Reader):
         args = self.arguments(name)
         if name == "cbrt":
             node: Node = Root(args[0], 3)
+        elif name == "cis":
+            node = Sum((Call("cos", args), Product((Constant("i"), Call("sin", args)))))
         elif name == "exp":
             node = Power(Constant("e"), args[0])
         elif name == "log" and base is not None:
@@ -266,7 +269,19 @@ class Atoms(Reader):
         self.bars -= 1
         return Call("abs", (inside,))
 
+    def indexed_before(self, token: str) -> Node:
+        r"""`{}_nC_k` and `^nC_k`, whose first index was just announced by its sign."""
+        total = self.braced() if token == "_" else self.exponent()
+        kind = {"C": "binom", "P": "perm"}.get(self.tokens[self.at], "")
+        if not kind or self.tokens[self.at + 1] != "_":
+            raise Unreadable("an index before nothing")
+        self.at += 2
+        return Call(kind, (total, self.braced()))
+
     def group(self, token: str) -> Node:
+        if self.tokens[self.at] == "}" and self.tokens[self.at + 1] in ("_", "^"):
+            self.at += 2
+            return self.indexed_before(self.tokens[self.at - 1])
         inside = self.listing()
         if self.tokens[self.at] == "\\choose":
             self.at += 1
@@ -367,5 +382,7 @@ ATOMS: dict[str, Callable[[Any, str], Node]] = {
     "\\sqrt": Atoms.root,
     "\\mathbb": Atoms.board,
     "{": Atoms.group,
+    "_": Atoms.indexed_before,
+    "^": Atoms.indexed_before,
     ".": Atoms.leading_point,
 }

@@ -13,19 +13,25 @@ from functools import partial
 from assay.core.types import Reason
 from assay.verify.math.match import Compare, in_any_order, in_order
 from assay.verify.math.near import compare_near
-from assay.verify.math.number import exact
+from assay.verify.math.number import base_of, exact
+from assay.verify.math.pieces import NoSet, compare_pieces
 from assay.verify.math.policy import Policy
 from assay.verify.math.relations import (
+    are_bounds,
+    common_values,
     compare_equations,
     compare_inequalities,
     each_named,
     is_in_order,
     is_solved,
+    is_turned,
     named_value,
+    turned,
+    values_by_name,
 )
 from assay.verify.math.scalar import collect_symbols, compare_scalars
-from assay.verify.math.sets import NoSet, compare_pieces, pieces, variable_of
-from assay.verify.math.settle import COLLECTIONS, settled
+from assay.verify.math.sets import pieces, variable_of
+from assay.verify.math.settle import COLLECTIONS, by_rows, settled
 from assay.verify.math.tree import (
     Bracketed,
     Builder,
@@ -50,10 +56,15 @@ CORRECT, WRONG, UNDECIDED = Reason.CORRECT, Reason.WRONG_VALUE, Reason.UNDECIDED
 
 
 def compare(truth: Node, answer: Node, policy: Policy) -> Reason:
-    """CORRECT, WRONG_VALUE, WRONG_UNIT or UNDECIDED. Raises TooLarge."""
+    """CORRECT, WRONG_VALUE, WRONG_UNIT, WRONG_FORM or UNDECIDED. Raises TooLarge."""
     if type(truth) is Number and type(answer) is Number and policy.tolerance is None:
-        return CORRECT if truth.value == answer.value else WRONG
+        return _in_its_base(truth, answer) if truth.value == answer.value else WRONG
     return _compare(settled(truth), settled(answer), policy)
+
+
+def _in_its_base(truth: Node, answer: Node) -> Reason:
+    """5 is no answer where 101_2 is asked for, nor 101_2 where its value is: whoever copies the task would be paid."""
+    return CORRECT if base_of(truth) == base_of(answer) else Reason.WRONG_FORM
 
 
 def _compare(truth: Node, answer: Node, policy: Policy) -> Reason:
@@ -112,7 +123,7 @@ def compare_quantities(truth: Node, answer: Node, policy: Policy) -> Reason:
     for way in found:
         reason = compare_values(scaled(right.value, way.truth), scaled(given.value, way.answer), policy)
         if reason is CORRECT:
-            return reason
+            return _in_its_base(right.value, given.value)
         if reason is not WRONG:
             verdict = reason
     return verdict
@@ -179,6 +190,8 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
     if isinstance(answer, Relation) and answer.signs == ("in",):
         answer = answer.sides[1]
     if isinstance(answer, Bracketed):
+        if are_bounds(truth):
+            return compare_sets(truth, answer)
         if answer.left == "\\{":
             return _in_any_order(truth.items, _set_items(answer), policy, as_sets=True)
         return in_order(truth.items, answer.items, within(policy)) if policy.ordered else WRONG
@@ -188,7 +201,7 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
         return WRONG
     right, given = truth.items, answer.items
     if not any(isinstance(each, Relation) for each in right):
-        values = _common_values(given)
+        values = common_values(given)
         if values is None:
             return WRONG
         given = values
@@ -199,30 +212,23 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
     return _in_any_order(right, given, policy)
 
 
-def _common_values(items: tuple[Node, ...]) -> tuple[Node, ...] | None:
-    """`x = 3, x = -2` as its values, when all have one name; plain values as they are."""
-    named = [named_value(each) if isinstance(each, Relation) else None for each in items]
-    if not any(isinstance(each, Relation) for each in items):
-        return items
-    if any(each is None for each in named) or len({each.name for each in named if each}) != 1:
-        return None
-    return tuple(each.value for each in named if each)
-
-
 def compare_bracketed(truth: Bracketed, answer: Node, policy: Policy) -> Reason:
     if isinstance(answer, Listing):
         if truth.left == "\\{":
-            values = _common_values(answer.items)
+            values = common_values(answer.items)
             return WRONG if values is None else _in_any_order(_set_items(truth), values, policy, as_sets=True)
+        if len(truth.items) == 2 and are_bounds(answer):
+            return compare_sets(truth, answer)
         if truth.left == truth.right or (truth.left, truth.right) in (("(", ")"), ("\\langle", "\\rangle")):
-            if any(isinstance(each, Relation) for each in answer.items):
-                return compare_sets(truth, answer) if len(truth.items) == 2 else WRONG
-            ordered = policy.ordered is not False
-            return (
-                in_order(truth.items, answer.items, within(policy))
-                if ordered
-                else _in_any_order(truth.items, answer.items, policy)
-            )
+            given = answer.items
+            if any(isinstance(each, Relation) for each in given):
+                named = values_by_name(given)
+                if named is None:
+                    return UNDECIDED
+                given = named
+            if policy.ordered is False:
+                return _in_any_order(truth.items, given, policy)
+            return in_order(truth.items, given, within(policy))
         return WRONG
     if isinstance(answer, Matrix):
         column = [row[0] for row in answer.rows if len(row) == 1]
@@ -257,6 +263,8 @@ def _shape(node: Bracketed) -> str:
 def compare_matrix(truth: Matrix, answer: Node, policy: Policy) -> Reason:
     if isinstance(answer, Bracketed) and len(truth.rows[0]) == 1 and _shape(answer) == "()":
         return in_order([row[0] for row in truth.rows], answer.items, within(policy))
+    if isinstance(answer, Bracketed):
+        answer = by_rows(answer)
     if not isinstance(answer, Matrix) or answer.kind != truth.kind or len(answer.rows) != len(truth.rows):
         return WRONG
     verdict = CORRECT
@@ -331,6 +339,8 @@ def compare_relation(truth: Relation, answer: Node, policy: Policy) -> Reason:
         if not isinstance(answer, Relation) or answer.signs != ("=",):
             return WRONG
         return compare_equations(truth, answer)
+    if isinstance(answer, Relation) and is_turned(truth, answer):
+        answer = turned(answer)
     if isinstance(answer, Relation) and _is_single(truth) and _is_single(answer) and variable_of(truth) is None:
         return compare_inequalities(truth, answer)
     if "=" not in truth.signs and variable_of(truth) is not None:

@@ -50,6 +50,7 @@ FUNCTIONS = frozenset(
         "det",
         "Re",
         "Im",
+        "cis",
         "arg",
         "sgn",
         "sign",
@@ -141,7 +142,19 @@ GREEK = frozenset(
 SAME_LETTER = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho"}
 
 TEXTS = frozenset(
-    ["\\text", "\\mbox", "\\textrm", "\\textbf", "\\textit", "\\textsf", "\\texttt", "\\textnormal", "\\hbox", "\\emph"]
+    [
+        "\\text",
+        "\\mbox",
+        "\\textrm",
+        "\\textbf",
+        "\\textit",
+        "\\textsf",
+        "\\texttt",
+        "\\textnormal",
+        "\\hbox",
+        "\\fbox",
+        "\\emph",
+    ]
 )
 ROMANS = frozenset(
     ["\\mathrm", "\\rm", "\\operatorname", "\\mathsf", "\\mathtt", "\\mathit", "\\mathnormal", "\\boldsymbol", "\\bm"]
@@ -166,5 +179,6 @@ CURRENCIES = {"\\$": "dollar", "$": "dollar", "\\pounds": "pound sterling", "\\p
 JOINERS = {"and": "and", "or": "or"}
 
 ABSENT = {"undefined": "undefined", "dne": "undefined", "does not exist": "undefined", "no solution": "emptyset",
-          "no solutions": "emptyset", "empty set": "emptyset", "none": "none", "no real solution": "emptyset",
+          "no solutions": "emptyset", "empty set": "emptyset", "the empty set": "emptyset", "null set": "emptyset",
+          "no solution exists": "emptyset", "no solutions exist": "emptyset", "none": "none", "no real solution": "emptyset",
           "no real solutions": "emptyset", "infinity": "inf", "all real numbers": "reals", "all reals": "reals"}  # fmt: skip

@@ -75,6 +75,14 @@ def read_based(token: str, base: int) -> Number:
     return Number(int(token, base), f"{token}_{base}")
 
 
+def base_of(node: Node) -> int:
+    """The base that a number is written in: 10 but for `204_5` and its like."""
+    if isinstance(node, Negative):
+        return base_of(node.of)
+    _, _, base = node.text.partition("_") if isinstance(node, Number) else ("", "", "")
+    return int(base or 10)
+
+
 def tidy(value: Exact) -> Exact:
     """An integer where it is one."""
     if isinstance(value, Fraction) and value.denominator == 1:

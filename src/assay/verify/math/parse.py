@@ -1,7 +1,7 @@
 r"""Tokens to a tree, by recursive descent: LaTeX and plain text. What it cannot read is refused, never guessed.
 
 Where a notation has two readings that differ, neither is taken: `1/2x`, `\sqrt12`, `\sin x/2`, `2\frac53` are
-unreadable. Numbers side by side are a thousands group (`10 080`), a mixed number (`1\frac45`, `1 1/2`) or nothing.
+unreadable; so is what braces that do not show would hold together: `1{2}`, `2{x+1}`, `{2x}^2`. Numbers side by side are a thousands group (`10 080`), a mixed number (`1\frac45`, `1 1/2`) or nothing.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Parser(Blocks):
 
     def combined(self) -> Node:
         first = self.sum()
-        if self.tokens[self.at] == ":" and self.ratios:
+        if self.is_colon() and self.ratios:
             return self.ratio(first)
         while (kind := self.set_sign()) is not None:
             parts = [first]
@@ -129,10 +129,17 @@ class Parser(Blocks):
 
     def ratio(self, first: Node) -> Node:
         parts = [first]
-        while self.tokens[self.at] == ":":
-            self.at += 1
+        while (width := self.is_colon()) > 0:
+            self.at += width
             parts.append(self.sum())
         return Call("ratio", tuple(parts))
+
+    def is_colon(self) -> int:
+        r"""How many tokens a `:`, `to` or `\text{to}` takes here."""
+        token = self.tokens[self.at]
+        if token in (":", "to"):
+            return 1
+        return 4 if token in names.TEXTS and self.has(token, "{", "to", "}") else 0
 
     def set_sign(self) -> str | None:
         token = self.tokens[self.at]
@@ -148,7 +155,10 @@ class Parser(Blocks):
         terms = [first]
         while (sign := tokens[self.at]) in _PLUS:
             self.at += 1
+            start = self.at
             term = self.signed()
+            if sign != "+":
+                self.check_held(start, term, _SUMS)
             if sign == "-":
                 term = Negative(term)
             elif sign != "+":
@@ -163,8 +173,11 @@ class Parser(Blocks):
             return self.product()
         self.at += 1
         self.enter()
+        start = self.at
         term = self.signed()
         self.depth -= 1
+        if sign != "+":
+            self.check_held(start, term, _SUMS)
         if sign == "-":
             return Negative(term)
         return term if sign == "+" else Either(1 if sign == "\\pm" else -1, term)
@@ -177,9 +190,13 @@ class Parser(Blocks):
             amount = self.product()
             self.depth -= 1
             return Product((amount, Unit(currency)))
+        start = self.at
         factors = [self.power()]
         is_divided = False
         while (token := tokens[self.at]) not in _ENDS:
+            if start >= 0 and tokens[start] in _UNSEEN and not self.is_stop(token):
+                self.check_held(start, factors[0], _SUMS)
+                start = -1
             if token in names.TIMES:
                 self.at += 1
                 factors.append(self.factor())
@@ -192,12 +209,17 @@ class Parser(Blocks):
                 bottom = self.factor()
                 factors = [Quotient(factors[0] if len(factors) == 1 else Product(tuple(factors)), bottom)]
                 is_divided = True
-            elif token in names.RELATIONS or (token == "|" and self.bars) or token in _STOPS or self.joiner():
+            elif self.is_stop(token):
                 break
             elif token[0] in "0123456789." and tokens[self.at - 1] not in ("!", "i"):
                 raise Unreadable(f"{token!r} beside something else")
             else:
+                at = self.at
                 factor = self.power()
+                if token in _UNSEEN:
+                    self.check_held(at, factor, _SUMS)
+                    if tokens[at + 1 if token == "{" else at + 2][:1] in _DIGITS and not isinstance(factor, Call):
+                        raise Unreadable("a number in braces beside something else")
                 if is_divided and not is_unit(factor):
                     raise Unreadable("a/bc, which has two readings")
                 factors.append(factor)
@@ -207,19 +229,45 @@ class Parser(Blocks):
             raise Unreadable("a unit before its value")
         return Product(tuple(factors))
 
+    def is_stop(self, token: str) -> bool:
+        """Does it end a product?"""
+        if token in names.RELATIONS or token in _STOPS or self.joiner() > 0 or self.is_colon() > 0:
+            return True
+        return token == "|" and self.bars > 0
+
     def factor(self) -> Node:
         """What follows an explicit sign of multiplication or division: it may carry a minus."""
-        if self.tokens[self.at] == "-":
+        start = self.at
+        if self.tokens[start] == "-":
             self.at += 1
             return Negative(self.power())
-        return self.power()
+        found = self.power()
+        self.check_held(start, found, _SUMS)
+        return found
+
+    def check_held(self, start: int, node: Node, kinds: tuple[type, ...]) -> None:
+        """Is it one of these kinds, held together by braces alone? They do not show: `-{x+1}` looks like -x+1."""
+        tokens = self.tokens
+        if tokens[start] not in _UNSEEN or not isinstance(node, kinds) or is_unit(node):
+            return
+        if isinstance(node, Quotient) and "/" not in tokens[start : self.at]:
+            return
+        opening = start if tokens[start] == "{" else start + 1
+        if end_of(tokens, opening) != self.at - 1:
+            return  # a function's name, and its argument behind it
+        if tokens[opening + 1] in _BRACKETS and end_of(tokens, opening + 1) == self.at - 2:
+            return
+        raise Unreadable("braces where brackets should stand")
 
     def power(self) -> Node:
         """An atom with what stands behind it: exponents, `!`, degrees, percent."""
+        start = self.at
         base = self.atom()
         tokens = self.tokens
         is_raised = False
         while (token := tokens[self.at]) in _BEHIND:
+            if not is_raised and tokens[start] in _UNSEEN:
+                self.check_held(start, base, _FORMULAS)
             self.at += 1
             if token == "!":
                 if tokens[self.at] == "!":
@@ -278,6 +326,16 @@ class Parser(Blocks):
         return self.atom()
 
 
+def end_of(tokens: list[str], opening: int) -> int:
+    """Where the bracket that opens there closes, or the end."""
+    depth = 0
+    for at in range(opening, len(tokens) - 2):
+        depth += (tokens[at] in _OPENING) - (tokens[at] in _CLOSING)
+        if depth == 0:
+            return at
+    return len(tokens) - 2
+
+
 def is_unit(node: Node) -> bool:
     """A unit, a power of one, one over another, or a word."""
     if isinstance(node, Quotient):
@@ -286,5 +344,12 @@ def is_unit(node: Node) -> bool:
 
 
 _SEPARATORS = {",": ",", ";": ",", "\\lor": "or", "\\vee": "or", "\\land": "and", "\\wedge": "and"}
+_BRACKETS = frozenset(("(", "[", "\\{"))
+_OPENING = _BRACKETS | {"{"}
+_CLOSING = frozenset((")", "]", "\\}", "}"))
+_UNSEEN = frozenset(("{",)) | names.TEXTS | names.ROMANS  # they hold together what they do not show together
+_DIGITS = tuple("0123456789.")
+_SUMS = (Sum, Negative, Either)
+_FORMULAS = (Sum, Negative, Either, Product, Power, Quotient)
 _ENDS = frozenset((END, "+", "-", ")", "}", ","))
 _BEHIND = frozenset(("^", "**", "!", "\\%", "%", "\\degree", "_", "\\$", "\\pounds", "\\euro", "\\yen", "\\rupee"))

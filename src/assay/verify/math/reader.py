@@ -93,18 +93,33 @@ class Reader:
     def base(self) -> int:
         """The base under a number, behind its `_`."""
         if self.tokens[self.at] == "{":
-            name = "".join(each for each in self.raw() if each not in ("{", "}", "\\text", "\\mathrm", "\\mbox"))
+            name = "".join(each for each in self.raw() if each not in _AROUND_A_BASE)
         else:
             name = self.tokens[self.at]
             self.at += 1
         return int(name) if name.isdigit() and len(name) < 3 else _BASES.get(name.lower(), 0)
 
     def repeating(self, token: str) -> Node:
+        r"""`0.1\overline{6}`; dots stand over the first and the last digit of the period: `0.\dot{1}4285\dot{7}`."""
+        mark = self.tokens[self.at]
         self.at += 1
-        period = "".join(self.raw())
+        period = self.period()
+        if mark == "\\dot" and self.tokens[self.at].isdigit():
+            period += self.tokens[self.at]
+            self.at += 1
+            if self.tokens[self.at] != mark:
+                raise Unreadable("digits behind a dotted one")
+        if mark == "\\dot" and self.tokens[self.at] == mark:
+            self.at += 1
+            period += self.period()
         if "." not in token:
             raise Unreadable("a line over digits without a decimal point")
         return read_repeating(token, period)
+
+    def period(self) -> str:
+        if self.tokens[self.at] == "{":
+            return "".join(self.raw())
+        return self.digit() or ""
 
     def mixed(self, token: str) -> Node | None:
         r"""`1\frac45`; None when the fraction is not one of two integers (then it is a product)."""
@@ -144,5 +159,6 @@ class Reader:
 
 
 _THREE_DIGITS = re.compile(r"[0-9]{3}(?:\.[0-9]+)?")
+_AROUND_A_BASE = frozenset(("{", "}", "\\text", "\\mathrm", "\\mbox", "base"))
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16}  # fmt: skip

@@ -18,7 +18,19 @@ from assay.verify.math.evaluate import Budget, Evaluator, Undefined, precision
 from assay.verify.math.modular import NotRational, evaluate, points, prime_above
 from assay.verify.math.scalar import collect_symbols, real_point
 from assay.verify.math.size import difference, size
-from assay.verify.math.tree import Bracketed, Call, Negative, Node, Product, Relation, Sum, Symbol, TooLarge, Word
+from assay.verify.math.tree import (
+    Bracketed,
+    Call,
+    Listing,
+    Negative,
+    Node,
+    Product,
+    Relation,
+    Sum,
+    Symbol,
+    TooLarge,
+    Word,
+)
 
 POINTS_NEEDED = 4
 TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -89,6 +101,48 @@ def each_named(node: Node) -> tuple[Relation, ...] | None:
     if len(names.items) != len(values.items):
         return None
     return tuple(Relation(pair, ("=",)) for pair in zip(names.items, values.items, strict=True))
+
+
+def common_values(items: tuple[Node, ...]) -> tuple[Node, ...] | None:
+    """`x = 3, x = -2` (or `x_1`, `x_2`) as its values, when all have one name; plain values as they are."""
+    if not any(isinstance(each, Relation) for each in items):
+        return items
+    named = [named_value(each) if isinstance(each, Relation) else None for each in items]
+    found = [each for each in named if each is not None]
+    numbered = [f"{each.name.partition('_')[0]}_{index}" == each.name for index, each in enumerate(found, 1)]
+    if (
+        len(found) != len(items)
+        or len({each.name.partition("_")[0] if all(numbered) else each.name for each in found}) > 1
+    ):
+        return None
+    return tuple(each.value for each in found)
+
+
+def values_by_name(items: tuple[Node, ...]) -> tuple[Node, ...] | None:
+    """`x = 2, y = 3` as 2, 3: different names in the alphabet's order, as a bare tuple of values is taken to be."""
+    named = [named_value(each) if isinstance(each, Relation) else None for each in items]
+    found = [each for each in named if each is not None]
+    names = [each.name for each in found]
+    if len(found) != len(items) or not all(map(is_solved, found)) or not all(len(name) == 1 for name in names):
+        return None
+    return tuple(each.value for each in found) if names == sorted(set(names)) else None
+
+
+def are_bounds(node: Listing) -> bool:
+    """Inequalities only, which hold together: `x >= -2, x < 5`."""
+    return node.joiner != "or" and all(
+        isinstance(each, Relation) and set(each.signs) <= TURNED.keys() for each in node.items
+    )
+
+
+def is_turned(truth: Relation, answer: Relation) -> bool:
+    """`a < b < c` against `c > b > a`."""
+    return len(truth.signs) > 1 and turned(answer).signs == truth.signs != answer.signs
+
+
+def turned(node: Relation) -> Relation:
+    """The same from right to left."""
+    return Relation(tuple(reversed(node.sides)), tuple(TURNED.get(sign, sign) for sign in reversed(node.signs)))
 
 
 def is_solved(named: Named) -> bool:

@@ -6,7 +6,8 @@
 4. Other constants: evaluated at two precisions, both far above what the sizes inside them need; equal when the difference
    vanishes at both.
 5. Other expressions with symbols: evaluated at random points, positive, negative and mixed; equal when they agree at all of
-   at least POINTS_NEEDED points and have a value at the same ones.
+   at least POINTS_NEEDED points and have a value at the same ones. Where too few points have a value, sympy is asked
+   whether the difference is nothing, in a process of its own (symbolic.py).
 
 Points are drawn from a generator seeded by the two expressions: the same question always gets the same answer.
 """
@@ -175,7 +176,15 @@ def compare_functions(left: Node, right: Node, names: list[str], random: Random)
                 mismatched = mismatched or (values[0] is not values[1] and not extra.is_place)
             elif differ(mp, values[0], values[1], bits):
                 return Reason.WRONG_VALUE
-    return Reason.CORRECT if agreed >= POINTS_NEEDED and not mismatched else Reason.UNDECIDED
+            else:
+                agreed += not extra.is_place
+    if mismatched:
+        return Reason.UNDECIDED
+    if agreed < POINTS_NEEDED:
+        from assay.verify.math.symbolic import are_identical  # with a process behind it: only when nothing else helps
+
+        return Reason.CORRECT if are_identical(left, right) else Reason.UNDECIDED
+    return Reason.CORRECT
 
 
 def differ(mp: Value, one: Value, other: Value, bits: int) -> bool:

@@ -1,16 +1,32 @@
-r"""Sets of real numbers as pieces between two ends: from intervals, inequalities, unions, set-builders; and their equality.
+r"""Sets of real numbers as pieces: from intervals, inequalities, unions, set-builders.
 
-A piece whose ends are one closed point is that point. Pieces are put in order and joined where they touch, when their ends
-can be compared; with symbols in them they are compared as they stand.
+A set-builder is worked out where its conditions are: inequalities about its symbol alone (`a < x <= b`, `|x| < 2`), a
+polynomial against another (solve.py), membership; over the integers when that leaves finitely many.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cmp_to_key
-from typing import NamedTuple
+from typing import Any
 
-from assay.core.types import Reason
-from assay.verify.math.scalar import collect_symbols, compare_scalars, infinite, order
+from assay.verify.math.number import exact
+from assay.verify.math.pieces import (
+    INFINITY,
+    MINUS_INFINITY,
+    MOST_PIECES,
+    REALS,
+    NoSet,
+    Piece,
+    Pieces,
+    complement,
+    intersection,
+    is_empty,
+    point,
+    tidied,
+)
+from assay.verify.math.scalar import collect_symbols, infinite, order
+from assay.verify.math.solve import NoRoots, coefficients, real_roots
 from assay.verify.math.tree import (
     Bracketed,
     Builder,
@@ -29,24 +45,6 @@ from assay.verify.math.variants import variants
 
 TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 ZERO = Number(0, "0")
-INFINITY = Constant("inf")
-MINUS_INFINITY = Negative(INFINITY)
-MOST_PIECES = 200
-
-
-class Piece(NamedTuple):
-    low: Node
-    low_closed: bool
-    high: Node
-    high_closed: bool
-
-
-class NoSet(Exception):
-    """Not a set of this kind, or one that cannot be worked out."""
-
-
-Pieces = list[Piece]
-REALS: Pieces = [Piece(MINUS_INFINITY, False, INFINITY, False)]
 
 
 def pieces(node: Node) -> Pieces:
@@ -89,20 +87,17 @@ def _pieces(node: Node) -> Pieces:
         parts = [pieces(each) if isinstance(each, Relation) else _fail() for each in node.items]
         if node.joiner == "or":
             return [piece for part in parts for piece in part]
-        if node.joiner == "and" or all(isinstance(each, Relation) and each.signs == ("!=",) for each in node.items):
-            found = parts[0]
-            for part in parts[1:]:
-                found = intersection(found, part)
-            return found
+        found = parts[0]
+        for part in parts[1:]:
+            found = intersection(found, part)
+        if node.joiner == "," and not found:
+            raise NoSet("conditions that exclude each other: a comma may mean or")
+        return found
     raise NoSet(type(node).__name__)
 
 
 def _fail() -> Pieces:
     raise NoSet("not a relation")
-
-
-def point(node: Node) -> Piece:
-    return Piece(node, True, node, True)
 
 
 def variable_of(node: Node) -> str | None:
@@ -122,17 +117,127 @@ def variable_of(node: Node) -> str | None:
 
 
 def _built(node: Builder) -> Pieces:
-    element, found = node.element, list(REALS)
+    element, conditions = node.element, _spread(node.conditions)
     if isinstance(element, Relation) and element.signs == ("in",):
-        found = pieces(element.sides[1])
-        element = element.sides[0]
-    if not isinstance(element, Symbol):
-        raise NoSet("a set of expressions")
-    for condition in node.conditions:
-        if variable_of(condition) != element.name:
-            raise NoSet("a condition on something else")
-        found = intersection(found, pieces(condition))
+        element, conditions = element.sides[0], (element, *conditions)
+    names: set[str] = set()
+    collect_symbols(element, names)
+    if len(names) != 1:
+        raise NoSet("a set of something else than one symbol")
+    name = names.pop()
+    found, is_whole = list(REALS), False
+    for condition in conditions:
+        domain = _domain(condition, name)
+        is_whole = is_whole or domain in ("integers", "naturals")
+        if domain != "integers":
+            found = intersection(found, _condition(condition, name, domain))
+    if is_whole:
+        found = _integers(found, any(_domain(each, name) == "naturals" for each in conditions))
+    if isinstance(element, Symbol):
+        return found
+    values = [each.low for each in tidied(found) or () if order(each.low, each.high) == 0]
+    if len(values) != len(found):
+        raise NoSet("a set of infinitely many values of an expression")
+    return [point(_substituted(element, name, value)) for value in values]
+
+
+def _spread(conditions: tuple[Node, ...]) -> tuple[Node, ...]:
+    """`k = 1, 2, 3` as one membership."""
+    first = conditions[0]
+    if (
+        len(conditions) > 1
+        and isinstance(first, Relation)
+        and first.signs == ("=",)
+        and isinstance(first.sides[0], Symbol)
+    ):
+        rest = conditions[1:]
+        if not any(isinstance(each, Relation) for each in rest):
+            return (Relation((first.sides[0], Bracketed("\\{", (first.sides[1], *rest), "\\}")), ("in",)),)
+    return conditions
+
+
+def _domain(condition: Node, name: str) -> str:
+    """`integers`, `naturals` or `reals` when all that the condition says is this."""
+    if isinstance(condition, Relation) and condition.signs == ("in",):
+        left, right = condition.sides
+        if isinstance(left, Symbol) and left.name == name and isinstance(right, Constant):
+            return right.name
+    return ""
+
+
+def _condition(condition: Node, name: str, domain: str) -> Pieces:
+    if domain == "naturals":
+        return [Piece(ZERO, True, INFINITY, False)]
+    inside: set[str] = set()
+    collect_symbols(condition, inside)
+    if inside != {name} and not (inside > {name} and variable_of(condition) == name):
+        raise NoSet("a condition on something else")
+    if isinstance(condition, Relation) and variable_of(condition) is None:
+        try:
+            return pieces(unbarred(condition))
+        except NoSet:
+            return _where(condition, name)
+    return pieces(condition)
+
+
+def _where(node: Relation, name: str) -> Pieces:
+    """Where one polynomial is equal to, above or below another."""
+    if len(node.signs) != 1 or node.signs[0] not in ("=", "!=", "<", ">", "<=", ">="):
+        raise NoSet("a condition of another kind")
+    sign = node.signs[0]
+    try:
+        polynomial = coefficients(Sum((node.sides[0], Negative(node.sides[1]))), name)
+        if len(polynomial) < 2:
+            raise NoSet("a condition about nothing")
+        roots = sorted(real_roots(polynomial), key=cmp_to_key(_ranked))
+    except NoRoots as error:
+        raise NoSet(str(error)) from None
+    if sign in ("=", "!="):
+        zeros = [point(root) for root, _ in roots]
+        return zeros if sign == "=" else complement(zeros)
+    is_closed = len(sign) == 2
+    found = [point(root) for root, _ in roots] if is_closed else []
+    high: Node = INFINITY
+    is_above = polynomial[-1] > 0
+    for root, times in (*reversed(roots), (MINUS_INFINITY, 1)):
+        if is_above == (sign[0] == ">"):
+            found.append(
+                Piece(root, is_closed and root is not MINUS_INFINITY, high, is_closed and high is not INFINITY)
+            )
+        is_above, high = is_above != (times % 2 == 1), root
     return found
+
+
+def _ranked(one: tuple[Node, int], other: tuple[Node, int]) -> int:
+    found = order(one[0], other[0])
+    if found is None:
+        raise NoSet("roots that cannot be compared")
+    return found
+
+
+def _integers(of: Pieces, are_natural: bool) -> Pieces:
+    """The integers among them, when they are finitely many between ends that are fractions."""
+    found: set[int] = set()
+    for piece in of:
+        low, high = exact(piece.low), exact(piece.high)
+        if low is None or high is None or high - low > MOST_PIECES:
+            raise NoSet("integers without end")
+        for each in range(math.ceil(low), math.floor(high) + 1):
+            if (each != low or piece.low_closed) and (each != high or piece.high_closed):
+                found.add(each)
+    if are_natural and 0 in found:
+        raise NoSet("natural numbers, of which 0 may be one")
+    return [point(Number(each, str(each))) for each in sorted(found)]
+
+
+def _substituted(node: Any, name: str, value: Node) -> Any:
+    """With the value in the symbol's place. A sum's own variable of that name is not expected: `name` is free in it."""
+    if isinstance(node, Symbol):
+        return value if node.name == name else node
+    if isinstance(node, tuple):
+        parts = [_substituted(each, name, value) for each in node]
+        return type(node)(*parts) if hasattr(node, "_fields") else tuple(parts)
+    return node
 
 
 def _related(node: Relation) -> Pieces:
@@ -193,117 +298,3 @@ def unbarred(node: Relation) -> Node:
         ends = [Sum((end, Negative(shift))) for end in ends]
     below, above = Relation((inside, ends[0]), (TURNED[sign],)), Relation((inside, ends[1]), (sign,))
     return Listing((below, above), "and" if sign[0] == "<" else "or")
-
-
-def intersection(left: Pieces, right: Pieces) -> Pieces:
-    if len(left) * len(right) > MOST_PIECES:
-        raise NoSet("too many pieces")
-    found = []
-    for one in left:
-        for other in right:
-            low, low_closed = _tighter(one.low, one.low_closed, other.low, other.low_closed, 1)
-            high, high_closed = _tighter(one.high, one.high_closed, other.high, other.high_closed, -1)
-            piece = Piece(low, low_closed, high, high_closed)
-            if not is_empty(piece):
-                found.append(piece)
-    return found
-
-
-def _tighter(one: Node, one_closed: bool, other: Node, other_closed: bool, sign: int) -> tuple[Node, bool]:
-    """The inner of two ends: the higher of the lows (sign 1), the lower of the highs (sign -1)."""
-    if infinite(one) == -sign:
-        return other, other_closed
-    if infinite(other) == -sign:
-        return one, one_closed
-    ranked = order(one, other)
-    if ranked is None:
-        raise NoSet("ends that cannot be compared")
-    if ranked == 0:
-        return one, one_closed and other_closed
-    return (one, one_closed) if ranked == sign else (other, other_closed)
-
-
-def complement(of: Pieces) -> Pieces:
-    found = list(REALS)
-    for piece in of:
-        outside = []
-        if infinite(piece.low) >= 0:
-            outside.append(Piece(MINUS_INFINITY, False, piece.low, not piece.low_closed))
-        if infinite(piece.high) <= 0:
-            outside.append(Piece(piece.high, not piece.high_closed, INFINITY, False))
-        found = intersection(found, outside)
-    return found
-
-
-def is_empty(piece: Piece) -> bool:
-    """Has it no number in it? Unknown ends count as a piece that has."""
-    if infinite(piece.low) < 0 or infinite(piece.high) > 0:
-        return False
-    ranked = order(piece.low, piece.high)
-    return ranked == 1 or (ranked == 0 and not (piece.low_closed and piece.high_closed))
-
-
-def tidied(of: Pieces) -> Pieces | None:
-    """In order, joined where they touch; None when their ends cannot be compared."""
-    unknown = False
-
-    def by_low(one: Piece, other: Piece) -> int:
-        nonlocal unknown
-        ranked = order(one.low, other.low)
-        unknown = unknown or ranked is None
-        return ranked or (other.low_closed - one.low_closed)
-
-    for piece in of:
-        if order(piece.low, piece.high) is None:
-            return None
-    ordered = sorted((piece for piece in of if not is_empty(piece)), key=cmp_to_key(by_low))
-    if unknown:
-        return None
-    found: Pieces = []
-    for piece in ordered:
-        if found:
-            last = found[-1]
-            gap = order(last.high, piece.low)
-            if gap is None:
-                return None
-            if gap == 1 or (gap == 0 and (last.high_closed or piece.low_closed)):
-                reach = order(last.high, piece.high)
-                if reach is None:
-                    return None
-                if reach < 0:
-                    found[-1] = Piece(last.low, last.low_closed, piece.high, piece.high_closed)
-                elif reach == 0:
-                    found[-1] = Piece(last.low, last.low_closed, last.high, last.high_closed or piece.high_closed)
-                continue
-        found.append(piece)
-    return found
-
-
-def compare_pieces(left: Pieces, right: Pieces) -> Reason:
-    first, second = tidied(left), tidied(right)
-    if first is None or second is None:
-        first, second = left, right  # symbols in the ends: as they stand
-        if len(first) > 1 and len(first) == len(second):
-            straight = _compare_in_order(first, second)
-            return straight if straight is Reason.CORRECT else Reason.UNDECIDED
-    return _compare_in_order(first, second)
-
-
-def _compare_in_order(left: Pieces, right: Pieces) -> Reason:
-    if len(left) != len(right):
-        return Reason.WRONG_VALUE
-    verdict = Reason.CORRECT
-    for one, other in zip(left, right, strict=True):
-        ends = (
-            (one.low, one.low_closed, other.low, other.low_closed),
-            (one.high, one.high_closed, other.high, other.high_closed),
-        )
-        for mine, mine_closed, its, its_closed in ends:
-            if mine_closed != its_closed and not infinite(mine):
-                return Reason.WRONG_VALUE
-            found = compare_scalars(mine, its)
-            if found is Reason.WRONG_VALUE:
-                return found
-            if found is not Reason.CORRECT:
-                verdict = found
-    return verdict

@@ -8,15 +8,18 @@ from assay.verify.math.relations import is_solved, named_value
 from assay.verify.math.tree import (
     Bracketed,
     Builder,
+    Call,
     Combined,
     Listing,
     Matrix,
     Negative,
     Node,
+    Power,
     Product,
     Quotient,
     Relation,
     Sum,
+    Symbol,
 )
 from assay.verify.math.variants import has_either, variants
 
@@ -36,13 +39,23 @@ def settled(node: Node) -> Node:
             if named is not None and is_solved(named):
                 items[0] = named.value
         return Listing(tuple(items), node.joiner)
-    if isinstance(node, (Product, Negative, Quotient, Sum)):
+    if isinstance(node, (Product, Negative, Quotient, Sum, Power)):
         return as_matrix(node) or _as_listing(node)
+    if isinstance(node, Call) and node.name == "det" and isinstance(node.args[0], Matrix):
+        return determinant(node.args[0])
     if isinstance(node, Matrix) and node.kind == "determinant":
         return determinant(node)
     if isinstance(node, COLLECTIONS) and not isinstance(node, Relation):
         return node
     return _as_listing(node)
+
+
+def by_rows(node: Bracketed) -> Node:
+    """`[[1, 2], [3, 4]]` as a matrix; anything else as it is."""
+    rows = [each.items for each in node.items if isinstance(each, Bracketed) and each.left + each.right == "[]"]
+    if node.left + node.right != "[]" or len(rows) != len(node.items) or len({len(row) for row in rows}) != 1:
+        return node
+    return Matrix(tuple(rows), "matrix")
 
 
 def determinant(node: Matrix) -> Node:
@@ -72,9 +85,16 @@ def _as_listing(node: Node) -> Node:
 
 
 def as_matrix(node: Node) -> Matrix | None:
-    """A matrix times scalars, multiplied out."""
+    """A matrix times scalars, multiplied out; one or a vector, transposed."""
     if isinstance(node, Matrix):
         return node if node.kind == "matrix" else None
+    if isinstance(node, Power):
+        if not isinstance(node.exponent, Symbol) or node.exponent.name != "T":
+            return None
+        if isinstance(node.base, Bracketed) and node.base.left in ("(", "["):
+            return Matrix(tuple((each,) for each in node.base.items), "matrix")
+        inner = as_matrix(node.base)
+        return inner and Matrix(tuple(zip(*inner.rows, strict=True)), inner.kind)
     if isinstance(node, Negative):
         inner = as_matrix(node.of)
         return inner and Matrix(tuple(tuple(Negative(cell) for cell in row) for row in inner.rows), inner.kind)

@@ -167,9 +167,9 @@ def _other(node: Node, of_constant: float) -> Size:
         return Size(reach, reach, False, _NO_ROOTS)
     if isinstance(node, Series):
         low, high = exact(node.low), exact(node.high)
-        count = 64.0 if low is None or high is None else float(max(1, high - low))
+        count = 32.0 if low is None or high is None else float(max(1, high - low))
         inner = size(node.body, of_constant)
-        reach += (inner.upper + inner.lower + 32.0) * (count if node.kind == "product" else 1.0)
+        reach += (inner.upper + inner.lower + 16.0) * (count if node.kind == "product" else 1.0)
         return Size(reach, reach, False, _NO_ROOTS)
     for each in children(node):
         inner = size(each, of_constant)

@@ -62,6 +62,15 @@ _IGNORED = frozenset(
         r"\nolimits",
         r"\nonumber",
         r"\hfill",
+        r"\underline",
+        r"\tiny",
+        r"\small",
+        r"\normalsize",
+        r"\large",
+        r"\Large",
+        r"\LARGE",
+        r"\huge",
+        r"\Huge",
         r"\/",
     ]
 ) | {"\\ ", "\\\n", "\\\t"}
@@ -78,7 +87,7 @@ _OTHER = {
     "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}", "⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}",
     "⅚": r"\frac{5}{6}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}",
     "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2002": " ", "\u2003": " ", "\u200a": " ", "′": "'", "″": "''",
-    "“": '"', "”": '"', "’": "'",
+    "“": '"', "”": '"', "’": "'", "¢": r"\text{cents}",
 }  # fmt: skip
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -111,6 +120,8 @@ def tokenize(text: str, locale: str = "en", is_list: bool = False, is_plain: boo
         text = _EXPONENT.sub(lambda found: found.group().replace("e", "E"), text)
     if "\\" in text:
         text = _NOTHING.sub(_tidied, text)
+    if "{" in text:
+        text = _BRACED_SIGN.sub(r"\1", text)
     tokens = [each for each in _TOKEN.findall(text) if each not in _IGNORED]
     if "quad" in text or "\\enspace" in text:
         tokens = _closed_up(tokens)
@@ -118,6 +129,8 @@ def tokenize(text: str, locale: str = "en", is_list: bool = False, is_plain: boo
         raise Unreadable("nothing to read")
     if len(tokens) > MOST_TOKENS:
         raise TooLarge(f"{len(tokens)} tokens, more than {MOST_TOKENS}")
+    if "[" in tokens or "]" in tokens:
+        _close_outward(tokens)
     if len(tokens) > DEEPEST:
         _check_depth(tokens)
     return _separated(tokens, is_list) if "," in text and any("," in each[1:] for each in tokens) else tokens
@@ -128,10 +141,12 @@ def _tidied(found: re.Match[str]) -> str:
     return _SPELLED.get(found.group(1) or found.group(2) or "", "")
 
 
+_BRACED_SIGN = re.compile(r"(?<![A-Za-z^_}\]])\{\s*([-+=<>.])\s*\}")  # `{-}7`, `0{.}5`
 _EXPONENT = re.compile(r"(?<![A-Za-z0-9.])[0-9]+e[+-][0-9]+(?![0-9.]*[A-Za-z])")
 _NOTHING = re.compile(
     r"\\(lbrace|rbrace|lbrack|rbrack|lparen|rparen|textdollar)(?![A-Za-z])"
     r"|\\(?:left|right)\s*\.|(?<=\\\\)\s*\[[0-9. ]*[a-z]{2}\]|\\(?:text|mathrm|mbox)\s*\{\s*\\(\$)\s*\}"
+    r"|\\(?:text)?color\s*\{[A-Za-z]+\}"
 )
 _SPELLED = {
     "lbrace": "\\{",
@@ -143,6 +158,19 @@ _SPELLED = {
     "textdollar": "\\$",
     "$": "\\$",
 }
+
+
+def _close_outward(tokens: list[str]) -> None:
+    """`]0, 1[` as `(0, 1)`, in place: a `]` where nothing has been opened yet to be closed, a `[` where nothing can begin."""
+    for index, each in enumerate(tokens):
+        if each == "]" and (index == 0 or tokens[index - 1] in _BEFORE_OPENING):
+            tokens[index] = "("
+        elif each == "[" and (index + 1 == len(tokens) or tokens[index + 1] in _AFTER_CLOSING):
+            tokens[index] = ")"
+
+
+_BEFORE_OPENING = frozenset(("\\cup", "\\cap", "\\setminus", "\\in", "=", "U"))
+_AFTER_CLOSING = frozenset(("\\cup", "\\cap", "\\setminus", "U", "}", "\\}"))
 
 
 def _closed_up(tokens: list[str]) -> list[str]:

@@ -2,8 +2,10 @@ r"""Words: when a text is no formula but a name, a direction, a choice; and what
 
 from __future__ import annotations
 
+import re
+
 from assay.verify.math.names import ABSENT, CONSTANTS, FUNCTIONS, JOINERS, PLAIN_CONSTANTS, ROMANS, TEXTS
-from assay.verify.math.tree import Constant, Node, Number, Power, Product, Quotient, Symbol, Unit, Word
+from assay.verify.math.tree import Constant, Listing, Node, Number, Power, Product, Quotient, Symbol, Unit, Word
 from assay.verify.math.unit_names import unit_word
 
 LONGEST_PRODUCT = 3  # a run of more letters is a word, not a product
@@ -130,6 +132,8 @@ def as_word(tokens: list[str]) -> Node | None:
         return _dated([each for each in tokens if each not in TEXTS and each not in "{}"])
     if not first[0].isalpha():
         return None
+    if len(tokens) == 2 and tokens[1] == ")":
+        return _choices(first + ")")
     if not all(each[0].isalpha() or each in ("-", "'") for each in tokens):
         return _dated(tokens)
     if any(each in FUNCTIONS or each in JOINERS for each in tokens):
@@ -167,6 +171,8 @@ def text_node(tokens: list[str], is_roman: bool = False) -> Node | None:
         return None
     if text[0] in "([" and text[-1] in ")]" and text[1:-1].isalnum():
         text = text[1:-1]
+    if len(text) > 1 and (choices := _choices(text)) is not None:
+        return choices
     if not text[0].isalpha():
         return None
     if len(text) == 1:
@@ -177,6 +183,16 @@ def text_node(tokens: list[str], is_roman: bool = False) -> Node | None:
     if is_roman and (text in FUNCTIONS or "\\" + text in CONSTANTS):
         return None
     return Word(text)
+
+
+def _choices(text: str) -> Node | None:
+    """`A, C` and `B and (D)`: several letters that may be chosen together; `A or C` is not one answer."""
+    if _CHOICES.fullmatch(text) is None:
+        return Symbol(text[0]) if len(text) == 2 and text[0] in "ABCDEFGHIJ" and text[1] in "):" else None
+    return Listing(tuple(Symbol(each) for each in re.findall("[A-J](?![a-z])", text)), ",")
+
+
+_CHOICES = re.compile(r"\(?[A-J]\)?(?:(?:\s*,\s*and|\s*,|\s*&|\s+and)\s*\(?[A-J]\)?)+")
 
 
 def spaced(tokens: list[str]) -> str:
