@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from assay.audit.attack import Attack
-from assay.audit.attacks import answers, code, format, injection, persuasion, proofs
+from assay.audit.attacks import answers, code, format, injection, persuasion, proof_answers, proofs
 from assay.audit.equivalents import EQUIVALENTS
 
 ATTACKS: tuple[Attack, ...] = (
@@ -16,9 +16,10 @@ ATTACKS: tuple[Attack, ...] = (
     *injection.ATTACKS,
     *persuasion.ATTACKS,
     *proofs.ATTACKS,
+    *proof_answers.ATTACKS,
     *code.ATTACKS,
 )
-BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *ATTACKS)
+BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *proof_answers.EQUIVALENTS, *ATTACKS)
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from assay.audit.attacks.proof_answers import LEAN_HEADER, LEAN_PROOFS
 from assay.core.errors import UsageError
 from assay.core.types import Json, Message, Task
+from assay.tasks.generators.coq_statements import statements
 
 NUMBERS = ("168", "12", "-7", "50.35", "1/3", "2500", "0.5", "162", "405", "7")
 WORDS = ("Paris", "north-east", "mitochondria", "2x+1")
@@ -29,7 +31,43 @@ SQUARES: tuple[Json, ...] = (  # three shapes of one small programming task
     },
 )
 
+FORMULAS: tuple[Json, ...] = (  # every question that `smt` asks, and every sort
+    {"ask": "equivalent", "declarations": {"p": "Bool", "q": "Bool"}, "formula": "p -> q"},
+    {"ask": "equivalent", "declarations": {"x": "Int", "y": "Int"}, "formula": "x < y", "logic": "QF_LIA"},
+    {
+        "ask": "entails",
+        "declarations": {"p": "Bool", "q": "Bool", "r": "Bool"},
+        "premises": ["p -> q", "q -> r"],
+        "conclusion": "p -> r",
+    },
+    {"ask": "model", "declarations": {"x": "Int", "y": "Int"}, "premises": ["2*x + 3*y = 12", "x > 0", "y > 0"]},
+    {
+        "ask": "counterexample",
+        "declarations": {"a": "Real", "b": "Real"},
+        "premises": ["a < b"],
+        "claim": "a*a < b*b",
+    },
+    {"ask": "satisfiable", "declarations": {"x": "Int"}, "premises": ["x*x = 2"]},
+)
+CHAINS = (("12*7+3", "87"), ("(2+3)*(4-1)", "15"), ("1/2+1/3", "5/6"), ("2**5-2", "30"))
+
+
+def _proofs() -> tuple[Json, ...]:
+    """Statements of `coq_statements`, one of each topic and of each of the first two levels."""
+    first = {(each.topic, each.level): each for each in reversed(statements()) if each.level <= 2}
+    return tuple({"statement": each.statement, "preamble": each.preamble} for _, each in sorted(first.items()))
+
+
+PROOFS = _proofs()
+
 TRUTHS: dict[str, tuple[Json, ...]] = {
+    "coq": PROOFS,
+    "lean": tuple({"statement": each, "header": LEAN_HEADER} for each in LEAN_PROOFS),
+    "smt": FORMULAS,
+    "steps": (
+        *({"checker": "math", "start": start, "answer": answer} for start, answer in CHAINS),
+        *({"checker": "coq", **each} for each in PROOFS[:4]),
+    ),
     "code": SQUARES,
     "math": (
         *(*NUMBERS, r"\frac{3}{4}", r"2\sqrt{3}", r"\frac{\pi}{4}", "x^2+1", "(1, 2)", r"\frac{x}{2}", "3x+4y+14=0"),
