@@ -16,7 +16,7 @@ from transformers import (
 from assay.core.types import Completion
 from assay.learn.batch import Sample, pack
 from assay.model import attention
-from assay.model.attention import takes_tree_attention
+from assay.model.attention import common_prefix, prefix_clusters, takes_tree_attention
 from assay.model.logprobs import chosen_logprobs, loss_of
 
 SHAPE = {
@@ -188,3 +188,60 @@ def test_entropy_is_that_of_the_distribution():
         logits = model(torch.tensor([[*each.prompt, *each.completion.tokens]])).logits[0, len(each.prompt) - 1 : -1]
     expected = torch.distributions.Categorical(logits=logits).entropy()
     assert torch.allclose(entropies, expected, atol=1e-5)
+
+
+def computed(prompts, clusters):
+    """Tokens to compute when each cluster's common beginning is computed once."""
+    total = 0
+    for cluster in clusters:
+        here = [prompts[place] for place in cluster]
+        shared = common_prefix(here) if len(here) > 1 else 0
+        total += shared + sum(len(prompt) - shared for prompt in here)
+    return total
+
+
+def test_prompts_of_two_families_make_two_clusters():
+    first, second = tuple(range(100, 150)), tuple(range(200, 260))
+    prompts = [(*first, 1, 2), (*second, 3), (*first, 4), (*second, 5, 6), (7, 8, 9), (*second, 10)]
+    clusters = prefix_clusters(prompts)
+    assert clusters == [[0, 2], [1, 3, 5], [4]]
+    assert computed(prompts, clusters) == 50 + 3 + 60 + 4 + 3
+
+
+def test_a_beginning_that_all_share_is_given_up_only_for_a_longer_one():
+    system = tuple(range(20))
+    first, second = system + tuple(range(100, 160)), system + tuple(range(200, 260))
+    prompts = [(*first, 1), (*first, 2), (*second, 1), (*second, 2)]
+    assert prefix_clusters(prompts) == [[0, 1], [2, 3]]
+    assert prefix_clusters([(*system, place, 1) for place in range(30, 34)]) == [[0, 1, 2, 3]]
+
+
+def test_nothing_worth_sharing_is_one_cluster_and_none_is_none():
+    assert prefix_clusters([]) == []
+    assert prefix_clusters([(1, 2, 3), (1, 2, 4), (5, 6)]) == [[0, 1, 2]]
+    assert prefix_clusters([(5,)]) == [[0]]
+    assert prefix_clusters([tuple(range(40))] * 2) == [[0, 1]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_other_partition_saves_more(seed):
+    draw = torch.Generator().manual_seed(seed)
+
+    def ids(length):
+        return tuple(torch.randint(0, 2, (length,), generator=draw).tolist())
+
+    stems = [ids(3), ids(4)]
+    prompts = [stems[place % 2] + ids(3) for place in range(6)]
+    clusters = prefix_clusters(prompts, least=1)
+    assert sorted(place for cluster in clusters for place in cluster) == list(range(6))
+    assert computed(prompts, clusters) == min(computed(prompts, each) for each in partitions(list(range(6))))
+
+
+def partitions(places):
+    if not places:
+        yield []
+        return
+    for rest in partitions(places[1:]):
+        yield [places[:1], *rest]
+        for index, part in enumerate(rest):
+            yield [*rest[:index], [places[0], *part], *rest[index + 1 :]]

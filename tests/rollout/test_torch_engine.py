@@ -193,3 +193,25 @@ def test_new_weights_are_used_at_once(monkeypatch):
         for parameter in loaded.model.parameters():
             parameter.mul_(1.5)
     assert_exact(engine, loaded.model, REQUESTS, engine.generate(REQUESTS, Sampling(8)))
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_families_of_prompts_share_their_own_beginnings_exactly(batch_size, monkeypatch):
+    first, second = "s1" + "abcdefghi" * 4, "s2" + "zyx" * 10
+    texts = [f"{first}x", f"{first}yz", "q", f"{second}a", f"{second}bc", f"{second}d"]
+    requests = [Request((Message("user", text),), 3, 5, (text,)) for text in texts]
+    loaded = load(SHARED["qwen2"])
+    engine = TorchEngine(loaded, batch_size=batch_size)
+    engine.generate(requests[:1], Sampling(1))  # the check that comes before the first use
+    read = []
+    forward = SharedCache._forward
+
+    def recorded(self, tokens, positions):
+        read.append(tuple(tokens.shape))
+        return forward(self, tokens, positions)
+
+    monkeypatch.setattr(SharedCache, "_forward", recorded)
+    assert_exact(engine, loaded.model, requests, engine.generate(requests, Sampling(12)))
+    if batch_size == 64:  # all prompts enter together: each family's beginning is read once
+        apart = sum(len(engine.render(request.prompt)) for request in requests)
+        assert sum(rows * width for rows, width in read if width > 1) < 0.6 * apart

@@ -27,6 +27,7 @@ from transformers import AttentionInterface
 from assay.model.head import REFUSALS, evaluating, ordinary_tokens
 
 NAME = "assay_tree"
+LEAST_SAVED = 32  # tokens; what a forward pass of its own costs in reading the weights
 LONG_GROUP = 2048  # tokens; above it each completion is a block of its own, so that masks stay small
 
 
@@ -55,6 +56,40 @@ def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
     first, last = min(prompts), max(prompts)
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     return min(same, min(len(prompt) for prompt in prompts) - 1)
+
+
+def prefix_clusters(prompts: Sequence[tuple[int, ...]], least: int = LEAST_SAVED) -> list[list[int]]:
+    """Prompts (their places, in order) that should have a common beginning of their own, computed once.
+
+    The partition that saves the most tokens, when each cluster must save `least`; those that no cluster takes come last,
+    together. Prompts of one sorted order, cut where that pays: clusters are runs in it.
+    """
+    order = sorted(range(len(prompts)), key=lambda place: prompts[place])
+    best = [
+        (0, 0, False)
+    ]  # of the first n prompts in order: (tokens saved, where the last run starts, whether it saves)
+    for stop in range(1, len(order) + 1):
+        best.append((best[-1][0], stop - 1, False))
+        for start in range(stop - 2, -1, -1):
+            common = common_prefix(
+                [prompts[order[start]], prompts[order[stop - 1]]]
+            )  # of a sorted run's ends, and of all
+            if common == 0:
+                break
+            saved = best[start][0] + common * (stop - start - 1)
+            if common * (stop - start - 1) >= least and saved > best[stop][0]:
+                best[stop] = saved, start, True
+    clusters: list[list[int]] = []
+    alone: list[int] = []
+    stop = len(order)
+    while stop:
+        _, start, saves = best[stop]
+        if saves:
+            clusters.append(sorted(order[start:stop]))
+        else:
+            alone += order[start:stop]
+        stop = start
+    return [*sorted(clusters), *([sorted(alone)] if alone else [])]
 
 
 def build_tree(

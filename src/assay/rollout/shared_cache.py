@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import AttentionInterface
 
-from assay.model.attention import common_prefix, refuse_own_terms, use_attention
+from assay.model.attention import LEAST_SAVED, common_prefix, prefix_clusters, refuse_own_terms, use_attention
 from assay.model.head import REFUSALS, find_head, ordinary_tokens
 
 NAME = "assay_shared"
 PREFILL_TOKENS = 8192  # prompt tokens computed together
+Pair = tuple[Tensor, Tensor]  # keys and values
 FIRST_SLOTS = 64  # positions reserved per row; doubled when they run out
 
 
@@ -33,10 +34,11 @@ FIRST_SLOTS = 64  # positions reserved per row; doubled when they run out
 class LayerStore:
     """One layer's keys and values. Hkv key-value heads of width D."""
 
-    prefix: tuple[Tensor, Tensor] | None = None  # [1, Hkv, C, D]
-    suffix: tuple[Tensor, Tensor] | None = None  # [P, Hkv, S, D]
-    own: tuple[Tensor, Tensor] | None = None  # [slots, Hkv, capacity, D]
-    entering: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # suffixes of the prefill under way
+    prefix: Pair | None = None  # [1, Hkv, C, D]
+    suffix: Pair | None = None  # [P, Hkv, S, D]
+    own: Pair | None = None  # [slots, Hkv, capacity, D]
+    trunk: Pair | None = None  # [1, Hkv, C', D] what some prompts of a prefill share after the prefix
+    entering: list[Pair] = field(default_factory=list)  # suffixes of the prefill under way
 
 
 class SharedCache:
@@ -59,6 +61,7 @@ class SharedCache:
         # per prompt in the suffix store, per row in the own store
         self._suffix_lengths: list[int] = []
         self._entering: list[int] = []  # suffix lengths of the last prefill
+        self._place: list[int] = []  # where each of its prompts stands in what the layers keep of it
         self._owners: list[int] = []
         self._lengths: list[int] = []
         self._step = _Step.empty(device)
@@ -71,23 +74,22 @@ class SharedCache:
 
     def prefill(self, prompts: Sequence[tuple[int, ...]]) -> Tensor:
         """Logits [P, V] after each prompt; `add_rows` must follow."""
-        self._mode = "suffix"
         suffixes = [prompt[self._columns :] for prompt in prompts]
         self._entering = [len(each) for each in suffixes]
         for layer in self._layers:
             layer.entering = []
-        last = []
-        for part in _parts(self._entering):
-            width = max(self._entering[part])
-            tokens = torch.tensor(
-                [(*each, *(0,) * (width - len(each))) for each in suffixes[part]], device=self._device
-            )
-            hidden = self._forward(
-                tokens, self._columns
-            )  # [p, width, d]; padding on the right is after all that counts
-            ends = torch.tensor(self._entering[part], device=self._device) - 1
-            last.append(hidden[torch.arange(len(ends), device=self._device), ends])
-        logits: Tensor = self._head(torch.cat(last))
+        order, last = [], []
+        for cluster in prefix_clusters(suffixes):
+            shared = common_prefix([suffixes[place] for place in cluster]) if len(cluster) > 1 else 0
+            shared = shared if shared * (len(cluster) - 1) >= LEAST_SAVED else 0
+            trunk = self._read_trunk(suffixes[cluster[0]][:shared])
+            for part in _parts([self._entering[place] for place in cluster]):
+                order += cluster[part]
+                last.append(self._read([suffixes[place][shared:] for place in cluster[part]], trunk))
+        for layer in self._layers:
+            layer.trunk = None
+        self._place = [order.index(place) for place in range(len(prompts))]
+        logits: Tensor = self._head(torch.cat(last)[self._place])
         return logits
 
     def add_rows(self, owners: Sequence[int]) -> None:
@@ -95,7 +97,7 @@ class SharedCache:
         wanted = sorted(set(owners))
         base = self._drop_prompts()
         place = {prompt: base + index for index, prompt in enumerate(wanted)}
-        chosen = torch.tensor(wanted, device=self._device, dtype=torch.long)
+        chosen = torch.tensor([self._place[prompt] for prompt in wanted], device=self._device, dtype=torch.long)
         self._suffix_lengths += [self._entering[prompt] for prompt in wanted]
         width = max(self._suffix_lengths, default=0)
         for layer in self._layers:
@@ -137,14 +139,36 @@ class SharedCache:
         if self._mode == "prefix":
             store.prefix = (key, value)
             return _causal(query, key, value, None, scaling)
-        if self._mode == "suffix":
-            store.entering.append((key, value))
+        if self._mode == "trunk":
+            store.trunk = (key, value)
             return _causal(query, key, value, store.prefix, scaling)
+        if self._mode == "suffix":
+            before = store.prefix if store.trunk is None else _after(store.prefix, store.trunk, 1)
+            store.entering.append(_after(store.trunk, (key, value), len(key)))
+            return _causal(query, key, value, before, scaling)
         assert store.own is not None
         own_keys, own_values = store.own
         own_keys[self._step.rows, :, self._step.at] = key[:, :, 0].to(own_keys.dtype)
         own_values[self._step.rows, :, self._step.at] = value[:, :, 0].to(own_values.dtype)
         return _joint(query, store, self._step, scaling)
+
+    def _read_trunk(self, tokens: Sequence[int]) -> int:
+        """Compute what several prompts share after the prefix of all; its length."""
+        for layer in self._layers:
+            layer.trunk = None
+        if tokens:
+            self._mode = "trunk"
+            self._forward(torch.tensor([tokens], device=self._device), self._columns)
+        return len(tokens)
+
+    def _read(self, rests: Sequence[tuple[int, ...]], trunk: int) -> Tensor:
+        """Hidden states [p, d] after each of these ends of prompts, which follow on the trunk."""
+        self._mode = "suffix"
+        lengths = torch.tensor([len(each) for each in rests], device=self._device)
+        width = int(lengths.max())
+        tokens = torch.tensor([(*each, *(0,) * (width - len(each))) for each in rests], device=self._device)
+        hidden = self._forward(tokens, self._columns + trunk)  # [p, width, d]; padding comes after all that counts
+        return hidden[torch.arange(len(rests), device=self._device), lengths - 1]
 
     def _forward(self, tokens: Tensor, positions: Tensor | int) -> Tensor:
         if isinstance(positions, int):
@@ -288,7 +312,17 @@ def _joint(query: Tensor, store: LayerStore, step: _Step, scaling: float) -> Ten
     return out.reshape(rows, 1, heads, depth)
 
 
-def _causal(query: Tensor, key: Tensor, value: Tensor, before: tuple[Tensor, Tensor] | None, scaling: float) -> Tensor:
+def _after(before: Pair | None, here: Pair, rows: int) -> Pair:
+    """Keys and values of one stretch [1, Hkv, C, D] with those of the next [rows, Hkv, T, D] behind them."""
+    if before is None:
+        return here
+    keys, values = (
+        torch.cat([one.expand(rows, -1, -1, -1), other], dim=2) for one, other in zip(before, here, strict=True)
+    )
+    return keys, values
+
+
+def _causal(query: Tensor, key: Tensor, value: Tensor, before: Pair | None, scaling: float) -> Tensor:
     """Causal attention over `key`, after all of `before`: [B, T, H, D]."""
     mask = None
     if before is not None:
@@ -305,9 +339,7 @@ def _causal(query: Tensor, key: Tensor, value: Tensor, before: tuple[Tensor, Ten
     return out.transpose(1, 2)
 
 
-def _joined(
-    old: tuple[Tensor, Tensor] | None, parts: Sequence[tuple[Tensor, Tensor]], chosen: Tensor, width: int
-) -> tuple[Tensor, Tensor]:
+def _joined(old: Pair | None, parts: Sequence[Pair], chosen: Tensor, width: int) -> Pair:
     """The suffix store with the chosen prompts of a prefill behind it, all padded to `width`."""
     levels = []
     for level in range(2):
