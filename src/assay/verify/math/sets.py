@@ -172,12 +172,12 @@ def _condition(condition: Node, name: str, domain: str) -> Pieces:
     collect_symbols(condition, inside)
     if inside != {name} and not (inside > {name} and variable_of(condition) == name):
         raise NoSet("a condition on something else")
-    if isinstance(condition, Relation) and variable_of(condition) is None:
-        try:
-            return pieces(unbarred(condition))
-        except NoSet:
-            return _where(condition, name)
-    return pieces(condition)
+    try:
+        return pieces(condition)
+    except NoSet:
+        if not isinstance(condition, Relation):
+            raise
+        return _where(condition, name)
 
 
 def _where(node: Relation, name: str) -> Pieces:
