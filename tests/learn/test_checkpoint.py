@@ -2,13 +2,15 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assay.core.config import LearnConfig, LoraConfig, ModelConfig
+from assay.core.config import LoraConfig, ModelConfig
 from assay.core.errors import OutOfDisk, RunFolderError
+from assay.core.learning import CriticConfig, LearnConfig
 from assay.core.run_folder import RunFolder
 from assay.core.types import Completion
 from assay.learn import checkpoint
@@ -23,6 +25,7 @@ from assay.learn.checkpoint import (
     save_checkpoint,
 )
 from assay.learn.policy import Policy
+from assay.learn.value import Critic
 from assay.model.load import load_model, save_model
 from assay.model.tiny import build_tiny
 
@@ -168,3 +171,62 @@ def test_a_folder_without_its_manifest_is_not_the_latest(run):
     folder = save_checkpoint(run, policy_of(), 1, {})
     (folder / "manifest.json").unlink()
     assert latest_checkpoint(run) is None
+
+
+def with_critic():
+    """A policy whose reference has a will of its own, an adaptive KL, and a critic."""
+    kl = {"coefficient": 0.1, "target": 1e-3, "horizon": 100, "reset_every": 2}
+    config = LearnConfig(learning_rate=1e-2, kl=kl)
+    policy = Policy(build_tiny("abcdefgh"), config, temperature=1.0)
+    return policy, Critic(policy.loaded, CriticConfig(learning_rate=1e-2), config)
+
+
+def step(policy, critic, reset=False):
+    values = critic.values([GROUP])
+    fitted = [
+        replace(each, values=tuple(value.tolist()), returns=(0.5,) * 3)
+        for each, value in zip(GROUP, values[0], strict=True)
+    ]
+    critic.learn([fitted])
+    update(policy)
+    if reset:
+        policy.reset_reference()
+
+
+def everything(policy, critic):
+    modules = (policy.loaded.model, policy.reference, critic.model, critic.head)
+    return torch.cat([each.detach().flatten().double() for module in modules for each in module.parameters()])
+
+
+def test_a_critic_and_a_reference_that_has_moved_go_on_to_the_last_bit(run):
+    policy, critic = with_critic()
+    step(policy, critic)
+    step(policy, critic, reset=True)
+    step(policy, critic)
+    folder = save_checkpoint(run, policy, 3, {}, critic)
+    assert (folder / "training" / "reference.safetensors").is_file()
+    assert (folder / "training" / "critic.pt").is_file()
+    assert policy.kl_coefficient != 0.1
+
+    resumed, its_critic = with_critic()
+    load_checkpoint(resumed, folder, its_critic)
+    assert resumed.kl_coefficient == policy.kl_coefficient
+    assert torch.equal(everything(resumed, its_critic), everything(policy, critic))
+    for pair in ((policy, critic), (resumed, its_critic)):
+        step(*pair)
+    assert torch.equal(everything(resumed, its_critic), everything(policy, critic))
+    assert resumed.kl_coefficient == policy.kl_coefficient
+    assert not torch.equal(
+        torch.cat([each.flatten() for each in policy.reference.parameters()]),
+        torch.cat([each.flatten() for each in build_tiny("abcdefgh").model.parameters()]),
+    )
+
+
+def test_a_checkpoint_without_what_the_configuration_keeps_is_refused(run):
+    policy, critic = with_critic()
+    folder = save_checkpoint(run, policy, 1, {})
+    with pytest.raises(RunFolderError, match=r"step-000001 holds no critic: it was written by a run without one"):
+        load_checkpoint(policy, folder, critic)
+    (folder / "training" / "reference.safetensors").unlink()
+    with pytest.raises(RunFolderError, match=r"step-000001 holds no reference, which learn\.kl\.reset_every moves"):
+        load_checkpoint(policy, folder)

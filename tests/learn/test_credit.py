@@ -122,9 +122,7 @@ def test_gae_by_hand():
 
 def test_gae_with_kl_in_the_reward():
     how = GaeAdvantage(whiten=False)
-    ((first,),) = credit(
-        [group(1.0, lengths=[2])], how, penalties=tensors([[0.1, 0.3]]), values=tensors([[0.5, 0.25]])
-    )
+    ((first,),) = credit([group(1.0, lengths=[2])], how, penalties=tensors([[0.1, 0.3]]), values=tensors([[0.5, 0.25]]))
     # lambda 1: the returns are what is left to come, 0.6 and 0.7
     assert first.returns == pytest.approx((0.6, 0.7), abs=1e-12)
     assert first.advantages == pytest.approx((0.1, 0.45), abs=1e-12)

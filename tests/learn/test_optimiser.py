@@ -84,5 +84,8 @@ def test_checkpointing_is_undone_after_an_error():
 
 
 def test_a_model_whose_layers_cannot_is_refused():
-    with pytest.raises(ConfigError, match=r"learn\.gradient_checkpointing: Two has no layers"), checkpointed(Two(), True):
+    with (
+        pytest.raises(ConfigError, match=r"learn\.gradient_checkpointing: Two has no layers"),
+        checkpointed(Two(), True),
+    ):
         raise AssertionError

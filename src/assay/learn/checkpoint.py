@@ -98,10 +98,16 @@ def load_checkpoint(policy: Policy, folder: Path, critic: Critic | None = None) 
     policy.version = int(manifest["policy"])
     policy.kl_coefficient = float(manifest["kl_coefficient"])
     moved = folder / "training" / "reference.safetensors"
-    if moved.is_file():
+    if policy.config.kl.reset_every:
+        if not moved.is_file():
+            raise RunFolderError(
+                f"{folder} holds no reference, which learn.kl.reset_every moves: it was written without"
+            )
         policy.reference.load_state_dict(load_file(moved), strict=False)
     if critic is not None:
         file = folder / "training" / "critic.pt"
+        if not file.is_file():
+            raise RunFolderError(f"{folder} holds no critic: it was written by a run without one")
         critic.load_state_dict(torch.load(file, weights_only=True, map_location=policy.loaded.device))
     return manifest
 
