@@ -143,7 +143,7 @@ def test_explained_variance_by_hand():
 def test_a_step_that_is_not_finite_is_refused_and_changes_nothing(poison):
     critic = make_critic()
     before = parameters(critic.model), parameters(critic.head)
-    with pytest.raises(NonFiniteStep, match="the critic's loss is (nan|inf): the update was refused"):
+    with pytest.raises(NonFiniteStep, match=r"the critic's loss is (nan|inf): the update was refused"):
         critic.learn(with_returns(critic, GROUPS, lambda *_: poison))
     assert torch.equal(before[0], parameters(critic.model))
     assert torch.equal(before[1], parameters(critic.head))
