@@ -1,6 +1,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -8,7 +9,16 @@ from pydantic import BaseModel, ValidationError
 from assay.core.config import RunConfig, load_config
 from assay.core.errors import ConfigError
 from assay.core.layers import Layered, validate
-from assay.core.learning import GrpoAdvantage, PpoClip
+from assay.core.learning import (
+    METHODS,
+    Advantage,
+    Aggregation,
+    Correction,
+    GrpoAdvantage,
+    LearnConfig,
+    Loss,
+    PpoClip,
+)
 from assay.core.section import Section
 from assay.recipes import FOLDER, built_in, find_recipe, is_built_in, names
 
@@ -85,3 +95,26 @@ def test_recipes_differ_from_the_defaults_only_where_they_mean_to() -> None:
     assert demo.model.name == "smollm2"
     assert demo.evaluate.problems * demo.evaluate.samples >= 200, "at least 200 held-out samples"
     assert max(demo.evaluate.k) <= demo.evaluate.samples
+
+
+def test_every_alternative_is_written_and_read_back() -> None:
+    for kinds in (Advantage, Loss, Aggregation, Correction):
+        name = next(key for key, field in LearnConfig.model_fields.items() if field.annotation == get_args(kinds)[0])
+        for each in get_args(get_args(kinds)[0]):
+            kind = each.model_fields["kind"].default
+            config = load_config((), [f"learn.{name}.kind={kind}"])
+            assert getattr(config.learn, name) == each()
+            saved = json.loads(json.dumps(config.model_dump(mode="json")))
+            assert validate(RunConfig, Layered(saved, {})) == config
+
+
+def test_every_method_has_a_name_for_people() -> None:
+    kinds = [each.model_fields["kind"].default for union in (Advantage, Loss) for each in get_args(get_args(union)[0])]
+    assert sorted(kinds) == sorted(METHODS)
+
+
+def test_k1_in_the_loss_is_refused_and_in_the_reward_is_not() -> None:
+    with pytest.raises(ConfigError, match=r"k1 in the loss has a gradient of zero on average and holds nothing"):
+        load_config((), ["learn.kl.coefficient=0.1", "learn.kl.estimator=k1"])
+    kl = load_config((), ["learn.kl.coefficient=0.1", "learn.kl.estimator=k1", "learn.kl.place=reward"]).learn.kl
+    assert (kl.estimator, kl.place) == ("k1", "reward")

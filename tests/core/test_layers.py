@@ -4,7 +4,7 @@ import pytest
 
 from assay.core.config import RunConfig
 from assay.core.errors import ConfigError
-from assay.core.layers import Layered, leaves, merge, nest, parse_override, validate
+from assay.core.layers import Layered, default_kinds, leaves, merge, nest, parse_override, validate
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -168,3 +168,158 @@ def test_every_mistake_is_told_at_once() -> None:
         validate(RunConfig, merge([], ["learn.steps=0", "seed=-1"]))
     assert "learn.steps" in str(caught.value)
     assert "seed" in str(caught.value)
+
+
+def learnt(*layers: Path | str) -> tuple[dict[str, object], Layered]:
+    """The `learn` section of these files and settings, and where its values come from."""
+    files = [each for each in layers if isinstance(each, Path)]
+    merged = merge(files, [each for each in layers if isinstance(each, str)], schema=RunConfig)
+    return validate(RunConfig, merged).learn.model_dump(mode="json"), merged
+
+
+def test_a_kind_brings_its_own_defaults() -> None:
+    learn, merged = learnt("learn.loss.kind=gspo")
+    assert learn["loss"] == {"kind": "gspo", "clip_low": 3e-4, "clip_high": 4e-4}
+    assert merged.origins == {"learn.loss.kind": "--set"}
+
+
+def test_numbers_without_a_kind_are_the_default_kinds() -> None:
+    assert learnt("learn.loss.clip_low=0.1")[0]["loss"] == {
+        "kind": "ppo_clip",
+        "clip_low": 0.1,
+        "clip_high": 0.28,
+        "dual_clip": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "below", ["clip_low = 0.1\ndual_clip = 3", 'kind = "ppo_clip"\ndual_clip = 3', "kind = 'cispo'"]
+)
+def test_a_layer_that_names_another_kind_starts_the_table_afresh(tmp_path: Path, below: str) -> None:
+    """0.1 is a clip range of PPO's: below GSPO's kind it would be one of a few hundred times too much."""
+    file = write(tmp_path, "base.toml", f"[learn.loss]\n{below}\n")
+    learn, merged = learnt(file, "learn.loss.kind=gspo")
+    assert learn["loss"] == {"kind": "gspo", "clip_low": 3e-4, "clip_high": 4e-4}
+    assert merged.origins == {"learn.loss.kind": "--set"}
+
+
+@pytest.mark.parametrize("below", ["clip_low = 0.1", "kind = 'ppo_clip'\nclip_low = 0.1"])
+def test_a_layer_that_names_the_same_kind_keeps_what_is_below(tmp_path: Path, below: str) -> None:
+    file = write(tmp_path, "base.toml", f"[learn.loss]\n{below}\n")
+    for above in ("learn.loss.kind=ppo_clip", "learn.loss.clip_high=0.3"):
+        learn, _ = learnt(file, above)
+        assert learn["loss"]["clip_low"] == 0.1  # type: ignore[index]
+
+
+def test_files_switch_kinds_too(tmp_path: Path) -> None:
+    parent = write(tmp_path, "parent.toml", "[learn.correction]\nkind = 'truncate'\ncap = 3\nlevel = 'sequence'\n")
+    child = write(tmp_path, "child.toml", "extends = 'parent.toml'\n[learn.correction]\nkind = 'mask'\nhigh = 5\n")
+    learn, merged = learnt(child)
+    assert learn["correction"] == {"kind": "mask", "low": 0.5, "high": 5.0, "level": "token"}
+    assert set(merged.origins.values()) == {str(child)}
+    assert learnt(child, parent)[0]["correction"] == {"kind": "truncate", "cap": 3.0, "level": "sequence"}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_order_of_settings_does_not_matter(tmp_path: Path, backwards: bool) -> None:
+    file = write(tmp_path, "base.toml", "[learn.loss]\nkind = 'cispo'\nmax_ratio = 4\n")
+    settings = ["learn.loss.kind=gspo", "learn.loss.clip_low=0.01", "learn.advantage.critic.init=x"]
+    settings += ["learn.advantage.critic.warmup_steps=3", "learn.advantage.kind=gae"]
+    learn, _ = learnt(file, *(settings[::-1] if backwards else settings))
+    assert learn["loss"] == {"kind": "gspo", "clip_low": 0.01, "clip_high": 4e-4}
+    critic = learn["advantage"]["critic"]  # type: ignore[index]
+    assert (critic["init"], critic["warmup_steps"], critic["value_clip"]) == ("x", 3, 0.2)
+
+
+def test_dotted_settings_switch_kinds_as_texts_do() -> None:
+    dotted = merge([], {"learn.loss.clip_low": 0.01, "learn.loss.kind": "gspo"}, schema=RunConfig)
+    assert validate(RunConfig, dotted) == validate(
+        RunConfig, merge([], ["learn.loss.kind=gspo", "learn.loss.clip_low=0.01"], schema=RunConfig)
+    )
+
+
+def test_a_key_that_is_called_kind_elsewhere_is_a_key_like_any_other(tmp_path: Path) -> None:
+    """The optimiser's kinds share their numbers, and a source's options are its own."""
+    file = write(
+        tmp_path,
+        "base.toml",
+        "[learn.optimiser]\nkind = 'adamw'\nweight_decay = 0.1\n[tasks.options]\nkind = 'a'\nlevel = 2\n",
+    )
+    merged = merge([file], ["learn.optimiser.kind=adamw_8bit", "tasks.options.kind=b"], schema=RunConfig)
+    config = validate(RunConfig, merged)
+    assert config.learn.optimiser.weight_decay == 0.1
+    assert config.tasks.options == {"kind": "b", "level": 2}
+
+
+def test_every_table_of_alternatives_and_the_kind_it_has_by_default() -> None:
+    found = default_kinds(RunConfig)
+    assert (
+        found.items()
+        >= {
+            "learn.advantage": "grpo",
+            "learn.loss": "ppo_clip",
+            "learn.aggregation": "token_mean",
+            "learn.correction": "none",
+        }.items()
+    )
+    for key, kind in found.items():  # a fresh configuration, read back from its own values
+        table: object = RunConfig().model_dump(mode="json")
+        for part in key.split("."):
+            table = table[part]  # type: ignore[index]
+        assert table["kind"] == kind  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("learn.loss.kind=gpso", r"^--set: learn\.loss\.kind: no kind 'gpso'; did you mean 'gspo'\?$"),
+        (
+            "learn.loss.kind=xyzzy",
+            r"no kind 'xyzzy'; one of ppo_clip, gspo, cispo, policy_gradient would be right$",
+        ),
+        ("learn.loss.kind=[1]", r"learn\.loss\.kind: no kind \[1\]; one of"),
+        (
+            "learn.loss=gspo",
+            r"^--set: learn\.loss is a table: learn\.loss\.kind = 'gspo' would name what stands in it$",
+        ),
+        (
+            "learn.loss.max_ratio=3",
+            r"^--set: unknown key 'max_ratio' in \[learn\.loss\] of kind 'ppo_clip'; kind 'cispo' has it$",
+        ),
+        (
+            "learn.loss.clip_lwo=3",
+            r"unknown key 'clip_lwo' in \[learn\.loss\] of kind 'ppo_clip'; did you mean 'clip_low'",
+        ),
+        ("learn.loss.xyzzy=3", r"of kind 'ppo_clip'; known there: kind, clip_low, clip_high, dual_clip$"),
+        ("learn.loss.clip_low=2", r"^--set: learn\.loss\.clip_low: Input should be less than 1, not 2$"),
+        ("learn.loss={kind='gspo', clip_low='x'}", r"^--set: learn\.loss\.clip_low: .*, not 'x'$"),
+        (
+            "learn.advantage={kind='gae', critic={value_clip=-1}}",
+            r"^--set: learn\.advantage\.critic\.value_clip: Input should be greater than 0, not -1$",
+        ),
+        (
+            "learn.advantage={kind='gae', critic={ini='x'}}",
+            r"^--set: unknown key 'ini' in \[learn\.advantage\.critic\]; did you mean 'init'\?$",
+        ),
+        ("learn.advantage={kind='gae', critic=3}", r"^--set: learn\.advantage\.critic: .*, not 3$"),
+        ("learn.kl.target=0.1", r"^--set: learn\.kl: target and reset_every need a KL term: set coefficient above 0$"),
+        ("learn.kl={coefficient=1, estimator='k1'}", r"^--set: learn\.kl: k1 in the loss has a gradient of zero"),
+    ],
+)
+def test_what_is_wrong_with_an_alternative(override: str, sentence: str) -> None:
+    """Paths as people write them, without the name of the kind in between."""
+    with pytest.raises(ConfigError, match=sentence):
+        validate(RunConfig, merge([], [override], schema=RunConfig))
+
+
+def test_a_mistake_with_a_kind_names_the_layer_that_made_it(tmp_path: Path) -> None:
+    file = write(tmp_path, "run.toml", "[learn.loss]\nkind = 'gspo'\nclip_low = 3\n")
+    with pytest.raises(ConfigError, match=r"^.*run\.toml: learn\.loss\.clip_low: Input should be less than 1"):
+        validate(RunConfig, merge([file], schema=RunConfig))
+    with pytest.raises(ConfigError, match=r"^--set: unknown key 'dual_clip' in \[learn\.loss\] of kind 'gspo'"):
+        validate(
+            RunConfig,
+            merge(
+                [write(tmp_path, "g.toml", "[learn.loss]\nkind='gspo'")], ["learn.loss.dual_clip=2"], schema=RunConfig
+            ),
+        )
