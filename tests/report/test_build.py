@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay.core.errors import RunFolderError, UsageError
+from assay.core.run_folder import RunFolder
 from assay.report.build import build_comparison, build_report
 from assay.report.gather import gather
 from assay.report.results import brief
@@ -217,3 +218,27 @@ def test_it_needs_no_torch(make_run) -> None:
         f"build_report(Path({str(make_run())!r})); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_how_prompts_were_chosen_is_drawn_where_it_was_logged(make_run, make_metrics) -> None:
+    titles = ("Dynamic sampling", "Tokens left out", "Tasks by pool", "Curriculum level", "Prompts that came back")
+    plain = body(read(build_report(make_run("plain"))))
+    assert not any(f"<b>{title}</b>" in plain for title in titles)
+    drawn = {
+        "dynamic/sampled": 9, "dynamic/kept": 3, "dynamic/rounds": 2, "dynamic/wasted_tokens": 480, "pools/easy": 4,
+        "pools/between": 8, "pools/hard": 0, "curriculum/level": 1, "replay/prompts": 1,
+    }  # fmt: skip
+    run = make_run("chosen", done=0, evaluated=())
+    (run / "metrics.jsonl").write_text("".join(json.dumps(make_metrics(i, **drawn)) + "\n" for i in (1, 2, 3)))
+    page = body(read(build_report(run)))
+    assert all(f"<b>{title}</b>" in page for title in titles)
+
+
+def test_a_run_that_was_stopped_says_why(make_run) -> None:
+    run = make_run("stopped", steps=9, done=3, evaluated=("before",))
+    reason = "the training pass rate fell to <b>0.01</b>"
+    RunFolder.open(run).log({"step": 3, "kind": "stop", "sign": "fallen", "reason": reason})
+    page = body(read(build_report(run)))
+    assert "stopped at step 3 of 9" in page
+    assert "The training pass rate fell to &lt;b&gt;0.01&lt;/b&gt;: the run was stopped (learn.collapse)." in page
+    assert "unfinished" not in page

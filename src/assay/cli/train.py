@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from assay.core.config import RunConfig, load_config
-from assay.core.errors import UsageError
+from assay.core.errors import Collapsed, UsageError
 from assay.core.layers import Layered, validate
 from assay.core.learning import METHODS, Gspo, PpoClip
 from assay.core.run_folder import RunFolder
@@ -64,6 +64,9 @@ def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> d
     except KeyboardInterrupt:
         console.print(f"\nstopped; go on with: assay train --resume {shlex.quote(str(folder))}", highlight=False)
         raise typer.Exit(130) from None
+    except Collapsed:
+        progress.line("report", str(build_report(folder)))
+        raise
     evaluations = read_evaluations(done.evaluations)
     gain = compare(evaluations[0], evaluations[-1], seed=config.seed)
     page = build_report(done.path)

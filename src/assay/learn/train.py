@@ -7,9 +7,10 @@ stands: rows written after it are dropped and written again, the same to the las
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 
 import torch
@@ -17,11 +18,11 @@ import torch
 from assay.audit.certificate import Certificate, find_certificate, read_certificate, save_certificate
 from assay.audit.run import audit
 from assay.core.config import RunConfig
-from assay.core.errors import ConfigError, NonFiniteStep, OutOfMemory, RunFolderError, UsageError
-from assay.core.learning import GaeAdvantage
+from assay.core.errors import Collapsed, ConfigError, NonFiniteStep, OutOfMemory, RunFolderError, UsageError
+from assay.core.learning import CollapseStop, GaeAdvantage
 from assay.core.records import append_jsonl, to_json, write_jsonl
 from assay.core.run_folder import RunFolder
-from assay.core.types import Task
+from assay.core.types import Json, Task
 from assay.learn.checkpoint import (
     best_checkpoint,
     folder_of,
@@ -38,6 +39,7 @@ from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, train_step
 from assay.learn.value import Critic
+from assay.measure.collapse import Collapse, find_collapse, values
 from assay.measure.compare import compare
 from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
@@ -77,7 +79,7 @@ def train(
     """Train as `config` says into the run folder `out`.
 
     Raises RunFolderError (a folder in the wrong state), ConfigError, TaskFileError or TruthError (found before
-    anything is sampled), VoidBudgetExceeded, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
+    anything is sampled), VoidBudgetExceeded, Collapsed, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
     can be resumed from the step it had reached.
     """
     as_json = config.model_dump(mode="json")
@@ -160,6 +162,8 @@ def _go(run: Run) -> None:
     run.learner.budget.recount(done)
     run.learner.drawer.restore(done, folder.read_rollouts())
     saved = step
+    if step < config.learn.steps and (collapse := find_collapse(done, config)):
+        raise _collapsed(run, step, collapse)
     baseline = _evaluated(run, 0, "before")
     try:
         durations: list[float] = []
@@ -171,6 +175,7 @@ def _go(run: Run) -> None:
             durations.append(perf_counter() - began)
             folder.log_rollouts(result.rows)
             folder.log({"step": step, "kind": "train", **result.metrics})
+            done.append({"step": step, **result.metrics})
             policy.dirty = False
             _track(run, step, result.metrics)
             left = (config.learn.steps - step) * sum(durations[-5:]) / len(durations[-5:])
@@ -182,6 +187,12 @@ def _go(run: Run) -> None:
             if is_last or best or (config.learn.save_every and step % config.learn.save_every == 0):
                 _save(run, step, best)
                 saved = step
+            if not is_last and (collapse := find_collapse(done, config)):
+                _mark_best_before(folder, step, done, config)
+                if saved < step:
+                    _save(run, step, best=False)
+                folder.log({"step": step, "kind": "stop", "sign": collapse.sign, "reason": collapse.sentence})
+                raise _collapsed(run, step, collapse)
         if _is_best(folder, _evaluated(run, step, "after", baseline)):
             mark_best(folder, folder_of(folder, step))
             prune(folder, config.learn.keep_last)
@@ -194,6 +205,31 @@ def _go(run: Run) -> None:
         dump = folder.path / f"refused-step-{step + 1:06d}.jsonl"
         write_jsonl(dump, error.rows)
         raise NonFiniteStep(f"{error}; its {len(error.rows)} completions stand in {dump}") from error
+
+
+def _mark_best_before(folder: RunFolder, step: int, done: Sequence[Mapping[str, Json]], config: RunConfig) -> None:
+    """Of the checkpoints kept from before a collapse, mark the one with the highest training pass rate, where no evaluation
+    has marked one."""
+    if any(each.step > 0 for each in read_evaluations(folder.evaluations)):
+        return
+    window = config.learn.collapse.window if isinstance(config.learn.collapse, CollapseStop) else 1
+    rates = {
+        kept: fmean(values(done[max(0, kept - window) : kept], "pass_rate"))
+        for kept in range(1, step)
+        if (folder_of(folder, kept) / "manifest.json").is_file()
+    }
+    if rates:
+        mark_best(folder, folder_of(folder, max(rates, key=rates.__getitem__)))
+
+
+def _collapsed(run: Run, step: int, collapse: Collapse) -> Collapsed:
+    best = best_checkpoint(run.folder)
+    kept = (
+        "no checkpoint from before is there (learn.save_every keeps some)"
+        if best in (None, folder_of(run.folder, step).name)
+        else f"the best checkpoint kept is {run.folder.checkpoints / best}"
+    )
+    return Collapsed(f"step {step}: stopped, because {collapse.sentence}; {kept}")
 
 
 def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = None) -> Evaluation:

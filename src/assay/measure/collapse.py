@@ -1,7 +1,8 @@
 """Has a run collapsed? Read off its training metrics, by three signs that honest noise does not give:
 
-    fallen     the mean pass rate of the last `window` steps is under `share` of the best such mean, by 4 standard errors
-    barren     no right answer and no group with spread in `window` steps and 1,000 completions: nothing is left to learn from
+    fallen     the mean pass rate of the last `window` steps is under `share` of the best such mean, by 6 standard errors
+    barren     no right answer and no group with spread in `window` steps, 500 groups and 1,000 completions: nothing is left
+               to learn from
     scattered  the entropy is over `entropy_ratio` times that of the first `window` steps, and the pass rate no higher: the
                updates make the policy more random, as a reward that says nothing does
 
@@ -17,15 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from itertools import pairwise
+from statistics import fmean
 
 from assay.core.config import RunConfig
 from assay.core.drawing import NoPools, NoReplay
 from assay.core.learning import CollapseStop
 from assay.core.types import Json
+from assay.measure.signals import CAUSES
 
-ERRORS = 4.0  # standard errors of the difference; half of the best alone would trip a pass rate of 2 % by luck
-BARREN = 1000  # completions: at a pass rate of 0.5 % one run in 150 would see none by luck
+ERRORS = 6.0  # standard errors of the difference of two means: the best of many windows is high, the last may be low, by luck
+BARREN_GROUPS, BARREN_COMPLETIONS = 500, 1000  # where one prompt in 100 is ever solved, 500 hold none once in 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,8 @@ def fallen(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Collapse
         return None
     means = running_means(rates, window)
     place = max(range(len(means) - window), key=means.__getitem__)  # a window that shares no step with the last one
-    best, last = rates[place : place + window], rates[-window:]
     drop = means[place] - means[-1]
-    if means[-1] >= how.share * means[place] or drop < ERRORS * standard_error(best, last):
+    if means[-1] >= how.share * means[place] or drop < ERRORS * standard_error(rates, window):
         return None
     first = int(metrics[place]["step"])
     return Collapse(
@@ -77,16 +79,17 @@ def fallen(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Collapse
 
 
 def barren(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Collapse | None:
-    steps = completions = 0
+    steps = groups = completions = 0
     for row in reversed(metrics):
         if row.get("pass_rate") or row.get("groups/informative"):
             break
         steps, completions = steps + 1, completions + int(row.get("judged") or 0)
-        if steps >= how.window and completions >= BARREN:
+        groups += sum(int(row.get(f"groups/{cause}") or 0) for cause in CAUSES)
+        if steps >= how.window and groups >= BARREN_GROUPS and completions >= BARREN_COMPLETIONS:
             return Collapse(
                 "barren",
-                f"no right answer and no group with spread in the last {steps} steps ({completions:,} completions), "
-                f"so nothing is left to learn from",
+                f"no right answer and no group with spread in the last {steps} steps ({groups} groups, "
+                f"{completions:,} completions), so nothing is left to learn from",
             )
     return None
 
@@ -97,14 +100,14 @@ def scattered(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Colla
         return None
     entropies, rates = values(known, "entropy"), values(known, "pass_rate")
     first, last = fmean(entropies[:window]), fmean(entropies[-window:])
-    before, after = rates[:window], rates[-window:]
-    has_risen = fmean(after) - fmean(before) > 2 * standard_error(before, after)
+    before, after = fmean(rates[:window]), fmean(rates[-window:])
+    has_risen = after - before > 2 * standard_error(rates, window)
     if last <= how.entropy_ratio * first or has_risen:
         return None
     return Collapse(
         "scattered",
         f"the entropy rose to {last:.3f} nats a token (mean of {window} steps), over {how.entropy_ratio:g} times the "
-        f"{first:.3f} of the first {window}, and the pass rate did not rise with it ({fmean(before):.3f} to {fmean(after):.3f})",
+        f"{first:.3f} of the first {window}, and the pass rate did not rise with it ({before:.3f} to {after:.3f})",
     )
 
 
@@ -122,6 +125,11 @@ def running_means(numbers: Sequence[float], window: int) -> list[float]:
     return means
 
 
-def standard_error(one: Sequence[float], other: Sequence[float]) -> float:
-    """Of the difference of two means, from how their steps differ: prompts of a step are alike, so steps are counted."""
-    return float((variance(one) / len(one) + variance(other) / len(other)) ** 0.5)
+def standard_error(numbers: Sequence[float], window: int) -> float:
+    """Of the difference of two windows' means, were every step drawn alike.
+
+    The spread of steps is taken from the differences between neighbours, which a slow rise or fall does not widen; and from
+    all of them, because ten steps are too few to know it (a window may be low and even by luck).
+    """
+    squares = [(later - sooner) ** 2 for sooner, later in pairwise(numbers)]
+    return float((fmean(squares) / window) ** 0.5)  # the variance of a step is half of it, and there are two windows

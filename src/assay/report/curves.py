@@ -21,6 +21,7 @@ CAUSES = {
     "flat": ("paid the same", "flat"),
     "dropped": ("dropped (VOID)", "void"),
 }
+POOLS = {"easy": ("too easy", "pass"), "between": ("between", "informative"), "hard": ("too hard", "fail")}
 PHASES = {"time/rollout": ("sampling", "s1"), "time/judge": ("judging", "s2"), "time/learn": ("learning", "s3")}
 
 
@@ -67,6 +68,7 @@ def curves(run: RunData) -> tuple[list[Chart], list[str]]:
         ),
         gap_chart(run.programs),
         groups_chart(steps),
+        *drawn_charts(steps),
         line_chart(
             "Completion length",
             [
@@ -167,6 +169,50 @@ def groups_chart(steps: Sequence[Mapping[str, Json]]) -> Chart | None:
         note="only groups with spread teach",
         form="count",
     )
+
+
+def drawn_charts(steps: Sequence[Mapping[str, Json]]) -> list[Chart | None]:
+    """How the step's prompts were chosen; only what the run chose by (`line_chart` gives None for what was never logged)."""
+    return [
+        line_chart(
+            "Dynamic sampling",
+            [
+                Series("groups sampled", points(steps, "dynamic/sampled"), "s2"),
+                Series("kept", points(steps, "dynamic/kept"), "s1"),
+                Series("rounds", points(steps, "dynamic/rounds"), "quiet", dashed=True),
+            ],
+            note="groups of the step, those with spread that it learnt from, rounds of sampling",
+            form="count",
+        ),
+        line_chart(
+            "Tokens left out",
+            [Series("tokens", points(steps, "dynamic/wasted_tokens"))],
+            note="of groups that were sampled and not learnt from",
+            form="tokens",
+        ),
+        stacked_chart(
+            "Tasks by pool",
+            [
+                Series(name, points(steps, f"pools/{pool}"), look)
+                for pool, (name, look) in POOLS.items()
+                if any(f"pools/{pool}" in row for row in steps)
+            ],
+            note="of the tasks seen so far, by running pass rate; too easy and too hard ones rest",
+            form="count",
+        ),
+        line_chart(
+            "Curriculum level",
+            [Series("level", points(steps, "curriculum/level"))],
+            note="0: the easiest",
+            form="count",
+        ),
+        line_chart(
+            "Prompts that came back",
+            [Series("prompts", points(steps, "replay/prompts"))],
+            note="hard ones solved lately, of the step's prompts",
+            form="count",
+        ),
+    ]
 
 
 def time_chart(steps: Sequence[Mapping[str, Json]]) -> Chart | None:

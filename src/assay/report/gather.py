@@ -40,6 +40,7 @@ class RunData:
     checkpoints: tuple[str, ...]
     best: str | None
     programs: Programs
+    stop: Mapping[str, Json] | None  # the row that says why the run was stopped before its last step
 
     @property
     def path(self) -> Path:
@@ -113,6 +114,7 @@ def gather(path: Path) -> RunData:
         certificate_note="" if certificate else _no_certificate(path, config),
         checkpoints=tuple(sorted(each.name for each in folder.checkpoints.glob("step-*") if each.is_dir())),
         best=_pointer(folder.checkpoints / "best"),
+        stop=next(iter(folder.read_metrics("stop")), None),
         programs=read_programs(folder.read_rollouts()),
     )
 

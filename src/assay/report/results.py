@@ -40,6 +40,8 @@ def verdict(run: RunData) -> str:
 def progress(run: RunData) -> str:
     if run.is_finished:
         return ""
+    if run.stop is not None:
+        return badge(f"stopped at step {run.stop['step']} of {run.planned}", "fail")
     return badge(f"unfinished: step {run.done} of {run.planned}", "void")
 
 
@@ -74,9 +76,9 @@ def brief(model: str) -> str:
 
 
 def headline(run: RunData) -> str:
-    """pass@1 before and after, large, with the sentence that says what was shown."""
+    """pass@1 before and after, large, with the sentence that says what was shown; and why the run stopped, if it did."""
     if run.comparison is None:
-        return f'<p class="sentence">{safe(run.missing)}</p>' if run.evaluations else ""
+        return _stopped(run) + (f'<p class="sentence">{safe(run.missing)}</p>' if run.evaluations else "")
     row = run.comparison.row("pass@1")
     big = ""
     if row is not None:
@@ -87,7 +89,14 @@ def headline(run: RunData) -> str:
             f'<span class="gain {look}">{number(row.gain, "+.3f")}</span></span></div>'
         )
     said = run.comparison.sentence()
-    return f'{big}<p class="sentence">{safe(said[0].upper() + said[1:])}.{_so_far(run)}</p>'
+    return f'{big}<p class="sentence">{safe(said[0].upper() + said[1:])}.{_so_far(run)}</p>{_stopped(run)}'
+
+
+def _stopped(run: RunData) -> str:
+    if run.stop is None:
+        return ""
+    said = str(run.stop.get("reason", "the run collapsed"))
+    return f'<p class="sentence">{safe(said[0].upper() + said[1:])}: the run was stopped (learn.collapse).</p>'
 
 
 def results(run: RunData) -> str:
