@@ -121,8 +121,10 @@ def _unfounded(citation: Citation, run: Run) -> Broken | None:
         key = key_of(value)
         row = citation.rows.get(key)
         if row is None:
-            said = "is not in force" if key in citation.expired else f"is no {citation.key} of {citation.table.name}"
-            raise Failure(f"{show(value)} {said}{citation.table.near((citation.key, value))}", place())
+            if key in citation.expired:
+                raise Failure(f"{show(value)} is not in force", place())
+            hint = citation.table.near((citation.key, value))
+            raise Failure(f"{show(value)} is no {citation.key} of {citation.table.name}{hint}", place())
         if citation.unique and key in seen:
             raise Failure(f"{show(value)} is cited already", place())
         seen[key] = value

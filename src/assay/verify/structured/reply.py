@@ -1,7 +1,7 @@
 """Cutting the document out of a reply: the whole reply, or the content of its only fence. Nothing is repaired.
 
-A reply that begins with the document's own first sign is the document. Otherwise thinking is taken off first
-(`extract.visible`), then there must be exactly one fenced block (CommonMark 0.31, section 4.5): in a language that the
+A reply that begins with the document's own first sign is the document. Otherwise thinking is taken off its
+beginning (`extract.visible`), then there must be exactly one fenced block (CommonMark 0.31, section 4.5): in a language that the
 contract names (`""` is no tag; tags in any case), nothing after it, and nothing before it unless the contract lets prose
 stand there. A second fence is `ambiguous`, even with the same content: a policy that may answer twice can guess twice.
 """
@@ -89,6 +89,8 @@ def cut_document(response: str, contract: Contract, opening: tuple[str, ...] = (
     if text is None:
         return Cut(None, Reason.NO_ANSWER, "the thinking never ends")
     bare = text.lstrip(SPACE)
+    if not response.endswith(bare):  # a fence around thinking and a document is no fence around a document
+        text = bare = response
     if not bare:
         return Cut(None, Reason.NO_ANSWER, "an empty reply")
     if bare.startswith(opening):
@@ -113,7 +115,7 @@ def cut_document(response: str, contract: Contract, opening: tuple[str, ...] = (
 
 
 def find_blocks(text: str) -> tuple[list[Block], bool]:
-    """All fenced blocks, and whether the last one was closed. Linear in the text."""
+    """The fenced blocks, up to the second, and whether the last one was closed. Linear in the text."""
     spans: list[tuple[str, str, int, int]] = []  # tag, content, first line, line after the last
     lines = text.split("\n")
     mark, tag, indent, start = "", "", 0, 0
@@ -127,9 +129,11 @@ def find_blocks(text: str) -> tuple[list[Block], bool]:
         elif sign.startswith(mark) and not info:
             spans.append((tag, "\n".join(inside), start, number + 1))
             mark = ""
+            if len(spans) == 2:
+                break
         else:
             inside.append(line[min(indent, len(line) - len(line.lstrip(" "))) :])
-    blocks = [Block(tag, inner, "\n".join(lines[:a]), "\n".join(lines[b:])) for tag, inner, a, b in spans[:2]]
+    blocks = [Block(tag, inner, "\n".join(lines[:a]), "\n".join(lines[b:])) for tag, inner, a, b in spans]
     return blocks, not mark
 
 

@@ -19,7 +19,7 @@ from assay.core.errors import TruthError, UsageError, did_you_mean
 from assay.core.types import Finding, Json, Outcome, Reason
 from assay.verify.function import FunctionVerifier
 from assay.verify.structured.document import Document
-from assay.verify.structured.evaluate import MOST_STEPS, Program, Run, compiled
+from assay.verify.structured.evaluate import MOST_STEPS, Program, Run, compiled, place_of
 from assay.verify.structured.explain import Why, why_false
 from assay.verify.structured.names import Names, Shape
 from assay.verify.structured.parse import Unreadable, parse
@@ -126,13 +126,13 @@ def _decided(rule: Rule, run: Run) -> Broken | None:
     try:
         value = rule.program(run)
     except TooMuch as error:
-        return Broken(rule.name, error.place, error.detail, Reason.LIMIT)
+        return Broken(rule.name, error.place or place_of(rule.node, run), error.detail, Reason.LIMIT)
     except Failure as error:
-        return Broken(rule.name, error.place, error.detail)
+        return Broken(rule.name, error.place or place_of(rule.node, run), error.detail)
     if value is True:
         return None
     if value is not False:
-        return Broken(rule.name, "", f"{show(value)} is {kind_of(value)}, not true or false")
+        return Broken(rule.name, place_of(rule.node, run), f"{show(value)} is {kind_of(value)}, not true or false")
     left, run.steps = run.steps, MOST_STEPS
     why: Why = why_false(rule.node, run)
     run.steps = left

@@ -46,7 +46,7 @@ class Table(list[Row]):
             return ""
         column, wanted = pairs[0], _plain(pairs[1])
         for row in self[:ALIKE_ROWS]:
-            if isinstance(row.get(column), str) and _plain(row[column]) == wanted:
+            if isinstance(row.get(column), str) and row[column] != pairs[1] and _plain(row[column]) == wanted:
                 return f"; {show(row[column])} only reads alike"
         return ""
 
@@ -83,5 +83,5 @@ ALIKE = str.maketrans(
 
 def _plain(text: str) -> str:
     """As a hurried reader sees it: no case, blanks, zero-width signs, wide or look-alike letters."""
-    shown = unicodedata.normalize("NFKC", text[:200]).translate(ALIKE).casefold()
+    shown = unicodedata.normalize("NFKD", text[:200]).translate(ALIKE).casefold()
     return "".join(each for each in shown if unicodedata.category(each) not in ("Cf", "Cc", "Zs", "Mn"))
