@@ -71,6 +71,21 @@ def test_origins_stand_behind_the_values() -> None:
     assert any(line.startswith("# lora is not set ") and line.endswith("  # default") for line in lines)
 
 
+def test_a_kind_is_shown_with_what_else_it_may_be() -> None:
+    lines = run("show", "--set", "learn.loss.kind=gspo", "--explain").stdout.splitlines()
+    place = next(at for at, line in enumerate(lines) if line.startswith('kind = "gspo"'))
+    assert lines[place].endswith("  # --set; or ppo_clip, cispo, policy_gradient")
+    assert lines[place - 1] == "# The clipped surrogate with one ratio per sequence (GSPO, arXiv 2507.18071)"
+    assert lines[place - 2] == "[learn.loss]"
+    assert [line.split()[0] for line in lines[place + 1 : place + 5]] == ["#", "clip_low", "#", "clip_high"]
+    assert any(line.startswith('kind = "adamw"') and line.endswith("  # default") for line in lines), (
+        "the optimiser's kinds share their numbers"
+    )
+    found = shown("--set", "learn.loss.kind=gspo")
+    assert found["values"]["learn"]["loss"] == {"kind": "gspo", "clip_low": 3e-4, "clip_high": 4e-4}
+    assert found["origins"]["learn.loss.kind"] == "--set"
+
+
 def test_a_section_that_is_set_is_shown_whole() -> None:
     found = shown("--set", "model.lora.rank=4")
     assert found["origins"]["model.lora.rank"] == "--set"
@@ -80,7 +95,7 @@ def test_a_section_that_is_set_is_shown_whole() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nonsense",), "nonsense: neither a file nor a built-in recipe (demo, tiny)"),
+        (("nonsense",), f"nonsense: neither a file nor a built-in recipe ({', '.join(names())})"),
         (("nowhere.toml",), "nowhere.toml: no such configuration file"),
         (("--set", "learn.stpes=3"), "--set: unknown key 'stpes' in [learn]; did you mean 'steps'?"),
         (("--set", "seed"), "--set seed: the form is --set section.key=value"),
@@ -126,6 +141,17 @@ def test_recipes_fit_the_schema() -> None:
             for key, inner in value.items():
                 assert key in rule["properties"], f"{where}.{key}"
                 check(inner, rule["properties"][key], f"{where}.{key}")
+        if "oneOf" in rule:  # one alternative takes the table, and no other does
+            taken = []
+            for one in rule["oneOf"]:
+                try:
+                    check(value, one, where)
+                    taken.append(one)
+                except AssertionError:
+                    continue
+            assert len(taken) == 1, where
+        assert all(key in value for key in rule.get("required", ())), where
+        assert value == rule.get("const", value), where
         if "enum" in rule:
             assert value in rule["enum"], where
         kinds = {"integer": int, "number": (int, float), "string": str, "boolean": bool, "array": list, "object": dict}
@@ -136,6 +162,11 @@ def test_recipes_fit_the_schema() -> None:
 
     for name in names():
         check(built_in(name), schema, name)
+    check({"learn": {"loss": {"clip_low": 0.1}}}, schema, "of the default's kind")
+    check({"learn": {"loss": {"kind": "gspo", "clip_low": 0.1}}}, schema, "of another kind")
+    for wrong in ({"max_ratio": 5.0}, {"kind": "gspo", "max_ratio": 5.0}, {"kind": "gpso"}):
+        with pytest.raises(AssertionError):
+            check({"learn": {"loss": wrong}}, schema, "no kind's")
 
 
 JSON = st.recursive(

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assay.cli.app import app
+from assay.recipes import names
 
 SMALL = [
     "model.name=tiny",
@@ -76,3 +77,28 @@ def test_a_step_that_is_not_finite_is_refused_and_dumped(tmp_path: Path, tasks: 
     rows = [json.loads(line) for line in dump.read_text().splitlines()]
     assert len(rows) == 8
     assert dump.name in said.replace(" ", "")
+
+
+SHRUNK = [*SMALL, "learn.steps=1", "reward.length.kind=none", "rollout.dynamic.kind=none", "learn.minibatches=1"]
+AT_SCALE = [name for name in names() if name not in ("demo", "tiny")]
+
+
+def test_a_recipe_is_found_by_its_name_and_planned(tasks: Path) -> None:
+    plan = json.loads(
+        run(
+            "dapo", "--dry-run", "--json", settings=["model.name=tiny", "model.threads=1", f"tasks.source={tasks}"]
+        ).stdout
+    )
+    assert plan["tokens_per_step"] == 512 * 16 * 20480
+    assert plan["steps"] == 300
+
+
+@pytest.mark.parametrize("recipe", AT_SCALE)
+def test_every_recipe_trains_once_it_is_small_enough(recipe: str, tmp_path: Path, tasks: Path) -> None:
+    folder = tmp_path / "run"
+    result = run(recipe, "--out", folder, settings=[*SHRUNK, f"tasks.source={tasks}"])
+    assert result.exit_code == 0, result.output
+    step = next(row for row in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if "loss" in row)
+    assert step["updates"] == (4 if recipe == "ppo_tulu3" else 1), "the tasks' 7 is written now and then"
+    assert (step["kl"] is not None) == (recipe in ("r1_zero", "rloo", "reinforce_pp", "ppo_tulu3"))
+    assert ("critic/loss" in step) == (recipe == "ppo_tulu3")

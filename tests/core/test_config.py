@@ -1,4 +1,5 @@
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from assay.core.config import RunConfig, load_config
 from assay.core.errors import ConfigError
-from assay.core.layers import Layered, validate
+from assay.core.layers import Layered, leaves, validate
 from assay.core.learning import (
     METHODS,
     Advantage,
@@ -118,3 +119,52 @@ def test_k1_in_the_loss_is_refused_and_in_the_reward_is_not() -> None:
         load_config((), ["learn.kl.coefficient=0.1", "learn.kl.estimator=k1"])
     kl = load_config((), ["learn.kl.coefficient=0.1", "learn.kl.estimator=k1", "learn.kl.place=reward"]).learn.kl
     assert (kl.estimator, kl.place) == ("k1", "reward")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "published"),
+    [  # what each file's comments say is as published
+        ("r1_zero", {"rollout.group_size": 16, "learn.learning_rate": 3e-6, "learn.kl.coefficient": 0.001}),
+        (
+            "r1_zero",
+            {"rollout.prompts_per_step": 8192 // 16, "learn.minibatches": 8192 // 512, "learn.steps": 10400 // 16},
+        ),
+        (
+            "r1_zero",
+            {"learn.kl.reset_every": 400 // 16, "learn.kl.estimator": "k3", "learn.aggregation.kind": "sequence_mean"},
+        ),
+        ("dapo", {"rollout.prompts_per_step": 512, "rollout.group_size": 16, "learn.minibatches": 512 * 16 // 512}),
+        ("dapo", {"learn.loss.clip_low": 0.2, "learn.loss.clip_high": 0.28, "learn.warmup_steps": 20}),
+        ("dapo", {"reward.length.longest": 20480, "reward.length.cache": 4096, "learn.kl.coefficient": 0.0}),
+        ("dapo", {"rollout.dynamic.kind": "dapo", "learn.learning_rate": 1e-6, "learn.aggregation.kind": "token_mean"}),
+        ("dr_grpo", {"learn.advantage.kind": "dr_grpo", "learn.aggregation.length": 3000, "rollout.group_size": 8}),
+        ("dr_grpo", {"rollout.prompts_per_step": 128, "learn.minibatches": 8, "learn.learning_rate": 1e-6}),
+        ("gspo", {"learn.loss.clip_low": 3e-4, "learn.loss.clip_high": 4e-4, "learn.minibatches": 4}),
+        ("gspo", {"learn.aggregation.kind": "sequence_mean"}),
+        ("cispo", {"learn.loss.min_ratio": 0.0, "learn.loss.max_ratio": 5.0, "learn.kl.coefficient": 0.0}),
+        (
+            "rloo",
+            {"rollout.group_size": 4, "learn.minibatches": 1, "learn.kl.place": "reward", "learn.kl.estimator": "k1"},
+        ),
+        (
+            "reinforce_pp",
+            {"learn.advantage.kind": "reinforce_pp", "learn.kl.place": "reward", "learn.loss.clip_high": 0.2},
+        ),
+        ("ppo_tulu3", {"learn.advantage.gamma": 1.0, "learn.advantage.lam": 0.95, "learn.epochs": 4}),
+        ("ppo_tulu3", {"learn.learning_rate": 3e-7, "rollout.max_new_tokens": 2048, "learn.loss.clip_high": 0.2}),
+    ],
+)
+def test_recipes_hold_what_was_published(recipe: str, published: dict[str, object]) -> None:
+    found = dict(leaves(load_config([find_recipe(recipe)]).model_dump(mode="json")))
+    assert {key: found[key] for key in published} == published
+
+
+@pytest.mark.parametrize("recipe", [name for name in names() if name not in ("demo", "tiny")])
+def test_recipes_at_scale_leave_model_and_tasks_to_people(recipe: str) -> None:
+    text = find_recipe(recipe).read_text()
+    values = built_in(recipe)
+    assert "model" not in values
+    assert "tasks" not in values
+    assert re.search(r"arXiv \d{4}\.\d{5}", text), "its paper"
+    assert f"#   assay train {recipe} --set model.name=" in text
+    assert load_config([find_recipe(recipe)], ["model.name=tiny"]).model.name == "tiny"

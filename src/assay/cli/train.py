@@ -1,4 +1,4 @@
-"""`assay train`: GRPO as a configuration says, into a run folder."""
+"""`assay train`: a policy, a method and tasks as a configuration says, into a run folder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from assay.core.errors import Collapsed, UsageError
 from assay.core.layers import Layered, validate
 from assay.core.learning import METHODS, Gspo, PpoClip
 from assay.core.run_folder import RunFolder
-from assay.recipes import find_recipe
+from assay.recipes import find_recipe, names
 
 
 def train(
     configs: Annotated[
         list[Path] | None,
-        typer.Argument(help="TOML files or built-in recipes (demo, tiny), later ones winning", show_default=False),
+        typer.Argument(
+            help=f"TOML files or built-in recipes ({', '.join(names())}), later ones winning", show_default=False
+        ),
     ] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value (repeatable)")] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder to make (default: runs/NAME)")] = None,
@@ -29,7 +31,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print memory, tokens and time; train nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as one JSON object")] = False,
 ) -> None:
-    """Train a policy with GRPO on tasks whose answers a verifier checks."""
+    """Train a policy on tasks whose answers a verifier checks."""
     if resume is not None:
         if configs or overrides or out:
             raise UsageError("--resume takes the run's own configuration: leave out the files, --set and --out")
