@@ -1,21 +1,24 @@
 """What every engine owes its callers, stated once: a new engine joins by adding itself to ENGINES."""
 
-import pytest
-import torch
+from contextlib import ExitStack
 
+import pytest
+from completions_server import serving
+from letters import LETTERS, model_of_letters
+
+from assay.core.config import ServerConfig
 from assay.core.errors import UsageError
 from assay.core.rng import stream
 from assay.core.types import Message
-from assay.model.tiny import PAD, SEPARATOR, UNKNOWN, build_tiny
 from assay.rollout.engine import Engine, Request, Sampling
 from assay.rollout.scripted import ScriptedEngine
+from assay.rollout.server_engine import ServerEngine
 from assay.rollout.torch_engine import TorchEngine
 
 LONGEST_PROMPT = 30
-LETTERS = "abcdefgh"
 
 
-def scripted():
+def scripted(_):
     def reply(request, sample):
         draw = stream(request.seed, *request.key, sample)
         return "".join(draw.choice(LETTERS) for _ in range(draw.randrange(1, 20)))
@@ -23,30 +26,33 @@ def scripted():
     return ScriptedEngine(reply, max_prompt_tokens=LONGEST_PROMPT)
 
 
-def model_of_letters():
-    """A random model that says letters and the end only, so that a character of text is a token."""
-    loaded = build_tiny(LETTERS)
-    head = torch.nn.Linear(64, len(loaded.tokenizer))
-    head.weight, head.bias.data[:] = loaded.model.lm_head.weight, 0.0
-    head.bias.data[[loaded.tokenizer.convert_tokens_to_ids(each) for each in (PAD, UNKNOWN, SEPARATOR)]] = -100.0
-    loaded.model.lm_head = head
-    return loaded
-
-
-def torch_engine():
+def torch_engine(_):
     return TorchEngine(model_of_letters(), batch_size=5, max_prompt_tokens=LONGEST_PROMPT)
 
 
-def torch_engine_in_one_batch():
+def torch_engine_in_one_batch(_):
     return TorchEngine(model_of_letters(), batch_size=64, max_prompt_tokens=LONGEST_PROMPT)
 
 
-ENGINES = [scripted, torch_engine, torch_engine_in_one_batch]
+def server_engine(stack):
+    loaded = model_of_letters()
+    server = stack.enter_context(serving(loaded))
+    return ServerEngine(
+        ServerConfig(url=server.url, concurrency=8, retries=0),
+        loaded.tokenizer,
+        eos_ids=loaded.eos_ids,
+        max_prompt_tokens=LONGEST_PROMPT,
+        for_training=True,
+    )
+
+
+ENGINES = [scripted, torch_engine, torch_engine_in_one_batch, server_engine]
 
 
 @pytest.fixture(params=ENGINES, ids=lambda make: make.__name__)
 def engine(request):
-    return request.param()
+    with ExitStack() as stack:
+        yield request.param(stack)
 
 
 def ask(text, n, key, seed=0):
@@ -142,4 +148,4 @@ def test_completions_carry_the_version_of_the_policy(engine):
 def test_an_empty_prompt_is_refused():
     # a chat template always adds something; the scripted engine's prompt can be empty
     with pytest.raises(UsageError, match="empty prompt"):
-        scripted().render(())
+        scripted(None).render(())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from assay.core.rng import Key
 from assay.core.types import Completion, Message
@@ -49,3 +49,21 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """Completions per request, each of length `n`, in order."""
         ...
+
+
+@runtime_checkable
+class TakesWeights(Protocol):
+    """An engine that samples from a copy of the policy, and must be given each new version of it."""
+
+    policy: int
+
+    def take_weights(self, loaded: Any, version: int) -> None:
+        """Sample from the weights of `loaded` (a LoadedModel) from now on, as policy `version`."""
+        ...
+
+
+def follow(engine: Engine, loaded: Any, version: int) -> None:
+    """Bring an engine up to the policy's version, before it samples."""
+    if isinstance(engine, TakesWeights):
+        engine.take_weights(loaded, version)
+    engine.policy = version

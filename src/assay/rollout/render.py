@@ -47,3 +47,13 @@ class ChatRenderer:
         except TemplateError as error:
             roles = ", ".join(role for role, _ in prompt)
             raise UsageError(f"the model's chat template refuses a prompt of roles {roles}: {error}") from None
+
+
+def within(tokens: tuple[int, ...], limit: int, prompt: Sequence[Message]) -> tuple[int, ...]:
+    """A prompt's tokens. Raises UsageError for more than `limit` of them."""
+    if len(tokens) > limit:
+        raise UsageError(
+            f"a prompt of {len(tokens)} tokens is longer than rollout.max_prompt_tokens = {limit} "
+            f"(it begins {prompt[-1].content[:60]!r}): raise the limit or shorten the prompt"
+        )
+    return tokens

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from assay.core.errors import UsageError
 from assay.core.types import Completion, Finish, Message
-from assay.model.attention import takes_tree_attention
+from assay.model.attention import refuses_attention
 from assay.model.load import LoadedModel
 from assay.model.packed import packed_linears
 from assay.rollout.engine import Request, Sampling
 from assay.rollout.plain_cache import PlainCache
-from assay.rollout.render import ChatRenderer
+from assay.rollout.render import ChatRenderer, within
 from assay.rollout.sampling import draw, uniforms
 from assay.rollout.shared_cache import SharedCache, agrees
 
@@ -56,13 +56,7 @@ class TorchEngine:
 
     def render(self, prompt: tuple[Message, ...]) -> tuple[int, ...]:
         """Raises UsageError for a prompt of more than `max_prompt_tokens` tokens."""
-        tokens = self._renderer(prompt)
-        if len(tokens) > self._max_prompt_tokens:
-            raise UsageError(
-                f"a prompt of {len(tokens)} tokens is longer than rollout.max_prompt_tokens = {self._max_prompt_tokens} "
-                f"(it begins {prompt[-1].content[:60]!r}): raise the limit or shorten the prompt"
-            )
-        return tokens
+        return within(self._renderer(prompt), self._max_prompt_tokens, prompt)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         prompts = [self.render(request.prompt) for request in requests]
@@ -160,7 +154,7 @@ class TorchEngine:
     def _cache(self, prompts: Sequence[tuple[int, ...]], sampling: Sampling) -> PlainCache | SharedCache:
         model, device = self._loaded.model, self._loaded.device
         depth = max(len(prompt) for prompt in prompts) + sampling.max_new_tokens
-        why_not = takes_tree_attention(model.get_base_model() if hasattr(model, "get_base_model") else model, depth)
+        why_not = refuses_attention(model.get_base_model() if hasattr(model, "get_base_model") else model, depth)
         if why_not is None and self._agrees is None:
             self._agrees = agrees(model, device)
         if why_not is None and self._agrees is False:
