@@ -204,6 +204,8 @@ SECTIONS: tuple[Callable[[], Section], ...] = (machine, software, extras, models
 
 EXTRAS = {
     "train": "sample and train on this machine",
+    "remote": "rollouts from a server",
+    "vllm": "rollouts from vLLM in this process",
     "data": "parquet files and hub data sets",
     "gym": "reasoning-gym's tasks",
     "math": "Math-Verify, the second opinion on the math verifier",
