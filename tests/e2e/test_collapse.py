@@ -22,8 +22,8 @@ SETTINGS = {
     "model.name": "tiny",
     "model.threads": 1,
     "rollout.prompts_per_step": 100,
-    "rollout.group_size": 4,
-    "rollout.max_new_tokens": 4,
+    "rollout.group_size": 2,
+    "rollout.max_new_tokens": 2,
     "learn.steps": 30,
     "learn.save_every": 3,
     "learn.keep_last": 3,
@@ -58,7 +58,7 @@ def test_the_run_stops_with_one_sentence_and_exit_code_1(stopped):
     run, result = stopped
     assert result.exit_code == 1
     (said,) = [line for line in result.stderr.splitlines() if line.startswith("assay:")]
-    assert "step 5: stopped, because no right answer and no group with spread in the last 5 steps (500 groups, 2,000 completions)" in said  # fmt: skip
+    assert "step 5: stopped, because no right answer and no group with spread in the last 5 steps (500 groups, 1,000 completions)" in said  # fmt: skip
     assert said.endswith(f"the best checkpoint kept is {run}/checkpoints/step-000003")
     assert [path.name for path in sorted((run / "checkpoints").glob("step-*"))] == ["step-000003", "step-000005"]
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

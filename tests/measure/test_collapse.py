@@ -17,6 +17,8 @@ from assay.measure.collapse import (
     scattered,
     standard_error,
 )
+from assay.measure.compare import compare
+from assay.measure.evaluation import Evaluation, Problem
 
 
 def steps(rates, entropies=None, informative=3, groups=32, judged=256, **more):
@@ -141,3 +143,21 @@ def test_the_arithmetic_by_hand():
     )
     assert fallen(steps([0.48, 0.5, 0.52, *[0.3] * 9]), how) is None
     assert barren([], how) is None
+
+
+def evaluation(step, right, problems=64):
+    """`right` of 64 problems are solved, each by all of its samples."""
+    made = tuple(Problem(f"p{i}", (i < right,) * 2, ("x",) * 2, (5, 5), i < right) for i in range(problems))
+    return Evaluation(step, "during", "m", 2, 1.0, (1,), 0, ("v",), made, "chain")
+
+
+@pytest.mark.parametrize(("before", "after", "stops"), [(40, 4, True), (40, 24, False), (3, 1, False), (4, 30, False)])
+def test_a_held_out_loss_must_be_large_and_shown(before, after, stops):
+    gain = compare(evaluation(0, before), evaluation(20, after))
+    found = find_collapse(steps(jitter(1, 0.5, 20)), RunConfig(), gain)
+    assert (found is not None and found.sign == "lost") == stops
+    if found is not None:
+        assert "held-out pass@1 fell from 0.625 before training to 0.062" in found.sentence
+        assert find_collapse(
+            steps([0.5]), RunConfig(rollout={"pools": {"kind": "pass_rate"}}, tasks={"limit": 9}), gain
+        )

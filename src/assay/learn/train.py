@@ -39,7 +39,7 @@ from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, train_step
 from assay.learn.value import Critic
-from assay.measure.collapse import Collapse, find_collapse, values
+from assay.measure.collapse import find_collapse, values
 from assay.measure.compare import compare
 from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
@@ -162,8 +162,8 @@ def _go(run: Run) -> None:
     run.learner.budget.recount(done)
     run.learner.drawer.restore(done, folder.read_rollouts())
     saved = step
-    if step < config.learn.steps and (collapse := find_collapse(done, config)):
-        raise _collapsed(run, step, collapse)
+    for row in folder.read_metrics("stop"):
+        raise _collapsed(run, step, str(row["reason"]))
     baseline = _evaluated(run, 0, "before")
     try:
         durations: list[float] = []
@@ -181,18 +181,19 @@ def _go(run: Run) -> None:
             left = (config.learn.steps - step) * sum(durations[-5:]) / len(durations[-5:])
             run.listen(Stepped(step, config.learn.steps, result.metrics, result.note, left))
             is_last = step == config.learn.steps
-            best = False
+            best, gain = False, None
             if config.learn.eval_every and step % config.learn.eval_every == 0 and not is_last:
-                best = _is_best(folder, _evaluated(run, step, "during", baseline))
+                evaluation = _evaluated(run, step, "during", baseline)
+                best, gain = _is_best(folder, evaluation), compare(baseline, evaluation, seed=config.seed)
             if is_last or best or (config.learn.save_every and step % config.learn.save_every == 0):
                 _save(run, step, best)
                 saved = step
-            if not is_last and (collapse := find_collapse(done, config)):
+            if not is_last and (collapse := find_collapse(done, config, gain)):
+                folder.log({"step": step, "kind": "stop", "sign": collapse.sign, "reason": collapse.sentence})
                 _mark_best_before(folder, step, done, config)
                 if saved < step:
                     _save(run, step, best=False)
-                folder.log({"step": step, "kind": "stop", "sign": collapse.sign, "reason": collapse.sentence})
-                raise _collapsed(run, step, collapse)
+                raise _collapsed(run, step, collapse.sentence)
         if _is_best(folder, _evaluated(run, step, "after", baseline)):
             mark_best(folder, folder_of(folder, step))
             prune(folder, config.learn.keep_last)
@@ -222,14 +223,14 @@ def _mark_best_before(folder: RunFolder, step: int, done: Sequence[Mapping[str, 
         mark_best(folder, folder_of(folder, max(rates, key=rates.__getitem__)))
 
 
-def _collapsed(run: Run, step: int, collapse: Collapse) -> Collapsed:
+def _collapsed(run: Run, step: int, reason: str) -> Collapsed:
     best = best_checkpoint(run.folder)
     kept = (
         "no checkpoint from before is there (learn.save_every keeps some)"
         if best in (None, folder_of(run.folder, step).name)
         else f"the best checkpoint kept is {run.folder.checkpoints / best}"
     )
-    return Collapsed(f"step {step}: stopped, because {collapse.sentence}; {kept}")
+    return Collapsed(f"step {step}: stopped, because {reason}; {kept}")
 
 
 def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = None) -> Evaluation:

@@ -1,4 +1,5 @@
-"""Has a run collapsed? Read off its training metrics, by three signs that honest noise does not give:
+"""Has a run collapsed? Read off its training metrics, and off the evaluations on the way, by signs that honest noise does
+not give:
 
     fallen     the mean pass rate of the last `window` steps is under `share` of the best such mean, by 6 standard errors
     barren     no right answer and no group with spread in `window` steps, 500 groups and 1,000 completions: nothing is left
@@ -6,9 +7,12 @@
     scattered  the entropy is over `entropy_ratio` times that of the first `window` steps, and the pass rate no higher: the
                updates make the policy more random, as a reward that says nothing does
 
+    lost       at an evaluation on the way (`learn.eval_every`), held-out pass@1 is under `share` of what it was before
+               training, and the whole 95 % interval of the difference lies below zero
+
 A falling entropy is no sign: it falls to nothing in runs that end at a pass rate of 1. Of the steps before the last change
 of level (`rollout.curriculum`) nothing is compared; and where pools or replay change what is drawn as the policy learns, a
-pass rate says as much of them as of the policy, so only `barren` is looked for.
+pass rate says as much of them as of the policy, so only `barren` and `lost` are looked for.
 
 The thresholds were checked on the tiny demo at three seeds, on a reward that is a coin, and on simulated noise
 (docs/lab/, docs/guides/sampling.md says what was seen).
@@ -25,6 +29,7 @@ from assay.core.config import RunConfig
 from assay.core.drawing import NoPools, NoReplay
 from assay.core.learning import CollapseStop
 from assay.core.types import Json
+from assay.measure.compare import Comparison
 from assay.measure.signals import CAUSES
 
 ERRORS = 6.0  # standard errors of the difference of two means: the best of many windows is high, the last may be low, by luck
@@ -39,12 +44,17 @@ class Collapse:
     sentence: str
 
 
-def find_collapse(metrics: Sequence[Mapping[str, Json]], config: RunConfig) -> Collapse | None:
-    """Whether the run whose training rows these are, in order, has collapsed by the last of them."""
+def find_collapse(
+    metrics: Sequence[Mapping[str, Json]], config: RunConfig, gain: Comparison | None = None
+) -> Collapse | None:
+    """Whether the run whose training rows these are, in order, has collapsed by the last of them.
+
+    `gain` is that of the evaluation made after the last step, if one was.
+    """
     how = config.learn.collapse
     if not isinstance(how, CollapseStop):
         return None
-    found = barren(metrics, how)
+    found = (lost(gain, how) if gain is not None else None) or barren(metrics, how)
     is_drawn_evenly = isinstance(config.rollout.pools, NoPools) and isinstance(config.rollout.replay, NoReplay)
     if found is None and is_drawn_evenly:
         level = at_this_level(metrics)
@@ -108,6 +118,17 @@ def scattered(metrics: Sequence[Mapping[str, Json]], how: CollapseStop) -> Colla
         "scattered",
         f"the entropy rose to {last:.3f} nats a token (mean of {window} steps), over {how.entropy_ratio:g} times the "
         f"{first:.3f} of the first {window}, and the pass rate did not rise with it ({before:.3f} to {after:.3f})",
+    )
+
+
+def lost(gain: Comparison, how: CollapseStop) -> Collapse | None:
+    found = gain.row("pass@1")
+    if found is None or found.high >= 0 or found.after >= how.share * found.before:
+        return None
+    return Collapse(
+        "lost",
+        f"held-out pass@1 fell from {found.before:.3f} before training to {found.after:.3f}, under {how.share:g} of it "
+        f"(95 % interval of the difference {found.low:+.3f} to {found.high:+.3f})",
     )
 
 
