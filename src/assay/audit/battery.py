@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from assay.audit.attack import Attack
-from assay.audit.attacks import answers, code, format, injection, persuasion, proof_answers, proofs
+from assay.audit.attacks import answers, code, format, injection, persuasion, proof_answers, proofs, structured
 from assay.audit.equivalents import EQUIVALENTS
 
 ATTACKS: tuple[Attack, ...] = (
@@ -18,8 +18,9 @@ ATTACKS: tuple[Attack, ...] = (
     *proofs.ATTACKS,
     *proof_answers.ATTACKS,
     *code.ATTACKS,
+    *structured.ATTACKS,
 )
-BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *proof_answers.EQUIVALENTS, *ATTACKS)
+BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *proof_answers.EQUIVALENTS, *structured.EQUIVALENTS, *ATTACKS)
 
 
 @cache

@@ -60,6 +60,62 @@ def _proofs() -> tuple[Json, ...]:
 
 PROOFS = _proofs()
 
+STOCK = [{"sku": "A-1", "price": "1.10", "have": 5}, {"sku": "B-2", "price": "2.25", "have": 3}]
+BASKET: dict[str, Json] = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "lines": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"sku": {"enum": ["A-1", "B-2"]}, "quantity": {"type": "integer", "minimum": 1}},
+                    "required": ["sku", "quantity"],
+                    "additionalProperties": False,
+                },
+            },
+            "total": {"type": "string", "pattern": r"^\d+\.\d{2}$"},
+        },
+        "required": ["lines", "total"],
+        "additionalProperties": False,
+    },
+    "tables": {"stock": STOCK},
+    "rules": [
+        {"name": "once", "expr": "unique(answer.lines[*].sku)"},
+        {"name": "stock", "expr": 'all(l.quantity <= lookup(tables.stock, "sku", l.sku).have for l in answer.lines)'},
+        {
+            "name": "total",
+            "expr": 'money(answer.total) == sum(l.quantity * money(lookup(tables.stock, "sku", l.sku).price) '
+            "for l in answer.lines)",
+        },
+        {"name": "all of it", "expr": "sum(answer.lines[*].quantity) == 8"},
+    ],
+    "reference": {"lines": [{"sku": "A-1", "quantity": 5}, {"sku": "B-2", "quantity": 3}], "total": "12.25"},
+}
+LATE: dict[str, Json] = {
+    "tables": {
+        "orders": [
+            {"order_id": "ORD-1001", "status": "late", "cents": 1999},
+            {"order_id": "ORD-1002", "status": "shipped", "cents": 4550},
+            {"order_id": "ORD-1003", "status": "late", "cents": 700},
+        ]
+    },
+    "citations": [
+        {
+            "path": "cited[*].order_id",
+            "table": "orders",
+            "key": "order_id",
+            "equal": ["cents"],
+            "complete": 'row.status == "late"',
+        }
+    ],
+    "rules": [{"name": "sum", "expr": 'answer.cents == sum(o.cents for o in tables.orders if o.status == "late")'}],
+    "reference": {
+        "cited": [{"order_id": "ORD-1001", "cents": 1999}, {"order_id": "ORD-1003", "cents": 700}],
+        "cents": 2699,
+    },
+}
+
 TRUTHS: dict[str, tuple[Json, ...]] = {
     "coq": PROOFS,
     "lean": tuple({"statement": each, "header": LEAN_HEADER} for each in LEAN_PROOFS),
@@ -68,6 +124,8 @@ TRUTHS: dict[str, tuple[Json, ...]] = {
         *({"checker": "math", "start": start, "answer": answer} for start, answer in CHAINS),
         *({"checker": "coq", **each} for each in PROOFS[:4]),
     ),
+    "structured": (BASKET, {**BASKET, "contract": {"prose_before_fence": True, "fence_langs": ["json"]}}),
+    "grounded": (LATE,),
     "code": SQUARES,
     "math": (
         *(*NUMBERS, r"\frac{3}{4}", r"2\sqrt{3}", r"\frac{\pi}{4}", "x^2+1", "(1, 2)", r"\frac{x}{2}", "3x+4y+14=0"),

@@ -100,6 +100,12 @@ def candidates(task: Task) -> tuple[Witness, ...]:
         inner = [candidates(_as_task(task, part)) for part in parts if isinstance(part, Mapping)]
         return next((each for each in inner if each), ())
     options: Mapping[str, Json] = truth if isinstance(truth, Mapping) else {}
+    if task.verifier in ("structured", "grounded"):
+        reference = options.get("reference")
+        if not isinstance(reference, Mapping):
+            return ()
+        text = json.dumps(reference)
+        return (Witness(answer=text, field="whole_text", kind="expression", accepted=(text,)),)
     answer = options.get("answer") if options else truth
     accepted = tuple(as_text(each) for each in answer) if isinstance(answer, list) else (as_text(answer),)
     if answer is None or not accepted or not all(accepted):
