@@ -35,7 +35,10 @@ def evaluate(
     k: Annotated[list[int] | None, typer.Option(min=1, help="a k of pass@k and maj@k (repeatable)")] = None,
     greedy: Annotated[bool, typer.Option(help="one greedy completion per task as well")] = True,
     engine: Annotated[
-        Literal["torch", "scripted"], typer.Option(help="scripted: MODEL is a JSON file of user message -> answers")
+        Literal["torch", "server", "vllm", "scripted"],
+        typer.Option(
+            help="server: the one at rollout.server.url, which serves MODEL; scripted: MODEL is a JSON file of user message -> answers"
+        ),
     ] = "torch",
     seed: Annotated[int | None, typer.Option(min=0, help="the seed of the samples")] = None,
     config: Annotated[list[Path] | None, typer.Option(help="TOML files", show_default=False)] = None,
@@ -97,7 +100,8 @@ def configure(model: str, engine: str, files: list[Path], overrides: list[str]) 
         if run == place:
             model = str(folder.checkpoint())
     layered = layers(files, overrides, base)
-    if engine == "torch":
+    if engine != "scripted":
+        layered.values["rollout"] = {**layered.values.get("rollout", {}), "engine": engine}
         layered.values["model"] = {**layered.values.get("model", {}), "name": model, "lora": None}
     if base is None and "source" not in layered.values.get("tasks", {}):
         raise UsageError(f"{model} is not part of a run, so the tasks must be named: --tasks warehouse, or a file")
@@ -120,14 +124,9 @@ def measure(
 
         engine = ScriptedEngine(read_script(Path(name)), max_prompt_tokens=1 << 20)
     else:
-        from assay.model.load import load_model
-        from assay.rollout.torch_engine import TorchEngine
+        from assay.rollout.open import open_engine_to_evaluate
 
-        engine = TorchEngine(
-            load_model(config.model),
-            batch_size=config.rollout.batch_size,
-            max_prompt_tokens=config.rollout.max_prompt_tokens,
-        )
+        engine = open_engine_to_evaluate(config)
     allow_unsafe(config.sandbox.unsafe)
     with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
         return evaluate_as(config, engine, chosen, judges, model=name)

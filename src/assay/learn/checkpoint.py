@@ -5,6 +5,7 @@
       adapter/                                       LoRA only: the peft folder
       training/optimiser.pt                          AdamW's state (tensors and numbers only)
       training/reference.safetensors                 only where learn.kl.reset_every moves the reference
+      training/lagged.pt                             only with rollout.max_lag: the weights that batches are still sampled with
       training/critic.pt                             only with a critic: weights, head and optimiser
       manifest.json                                  step, policy version, data position, config and verifier hashes
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,21 @@ from assay.core.types import Json
 from assay.learn.policy import Policy
 from assay.learn.value import Critic
 from assay.model.load import save_model
+from assay.rollout.overlap import Weights
 
 TEMPORARY = ".writing-"
 
 
 def save_checkpoint(
-    run: RunFolder, policy: Policy, step: int, facts: Mapping[str, Json], critic: Critic | None = None
+    run: RunFolder,
+    policy: Policy,
+    step: int,
+    facts: Mapping[str, Json],
+    critic: Critic | None = None,
+    lagged: Sequence[Weights] = (),
 ) -> Path:
-    """Write the state after `step` and point `last` at it. Raises OutOfDisk, leaving nothing behind."""
+    """Write the state after `step` and point `last` at it. `lagged` are the older weights that batches are still sampled
+    with. Raises OutOfDisk, leaving nothing behind."""
     final = folder_of(run, step)
     temporary = run.checkpoints / f"{TEMPORARY}{final.name}"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -52,6 +60,9 @@ def save_checkpoint(
                 save_file(_weights(policy.reference), temporary / "training" / "reference.safetensors")
             if critic is not None:
                 torch.save(critic.state_dict(), temporary / "training" / "critic.pt")
+            if lagged:
+                older = [{"version": each.version, "tensors": dict(each.tensors)} for each in lagged]
+                torch.save(older, temporary / "training" / "lagged.pt")
             manifest = {
                 "step": step,
                 "policy": policy.version,
@@ -110,6 +121,14 @@ def load_checkpoint(policy: Policy, folder: Path, critic: Critic | None = None) 
             raise RunFolderError(f"{folder} holds no critic: it was written by a run without one")
         critic.load_state_dict(torch.load(file, weights_only=True, map_location=policy.loaded.device))
     return manifest
+
+
+def read_lagged(folder: Path, device: torch.device) -> tuple[Weights, ...]:
+    """The older weights that a run with rollout.max_lag still samples with, oldest first. Raises RunFolderError."""
+    file = folder / "training" / "lagged.pt"
+    if not file.is_file():
+        raise RunFolderError(f"{folder} holds no older weights, which rollout.max_lag needs: it was written without")
+    return tuple(Weights(**each) for each in torch.load(file, weights_only=True, map_location=device))
 
 
 def _weights(model: Any) -> dict[str, torch.Tensor]:

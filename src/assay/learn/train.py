@@ -7,8 +7,9 @@ stands: rows written after it are dropped and written again, the same to the las
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
@@ -30,6 +31,7 @@ from assay.learn.checkpoint import (
     load_checkpoint,
     mark_best,
     prune,
+    read_lagged,
     save_checkpoint,
 )
 from assay.learn.curriculum import load_levels
@@ -37,7 +39,7 @@ from assay.learn.draw import Drawer
 from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Saved, Stepped, silent
 from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
-from assay.learn.trainer import Learner, NonFiniteBatch, train_step
+from assay.learn.trainer import Learner, NonFiniteBatch, overlapped, ready_to_evaluate, train_step
 from assay.learn.value import Critic
 from assay.measure.collapse import find_collapse, values
 from assay.measure.compare import compare
@@ -47,7 +49,8 @@ from assay.model.load import load_model
 from assay.reward.rule import find_rule
 from assay.reward.shaping import rule_of
 from assay.rollout.collect import VoidBudget
-from assay.rollout.torch_engine import TorchEngine
+from assay.rollout.open import open_engine
+from assay.rollout.overlap import weights_of
 from assay.sandbox.probe import allow_unsafe
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
@@ -111,15 +114,18 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[
         listen(Began("load", config.model.name))
         loaded = load_model(config.model)
         policy = Policy(loaded, config.learn, config.rollout.temperature)
-        engine = TorchEngine(
-            loaded, batch_size=config.rollout.batch_size, max_prompt_tokens=config.rollout.max_prompt_tokens
-        )
+        sampled = loaded if config.rollout.max_lag == 0 else replace(loaded, model=copy.deepcopy(loaded.model))
+        engine = open_engine(config, sampled)
         how = config.learn.advantage
         critic = Critic(loaded, how.critic, config.learn) if isinstance(how, GaeAdvantage) else None
         learner = Learner(config, policy, engine, drawer, judges, rule, VoidBudget(config.rollout.void_budget), critic)
+        if config.rollout.max_lag:
+            learner = overlapped(learner, sampled)
         try:
             yield Run(config, folder, learner, tasks, tuple(trackers), listen)
         finally:
+            if learner.overlap is not None:
+                learner.overlap.close()
             for tracker in trackers:
                 tracker.close()
 
@@ -165,6 +171,9 @@ def _go(run: Run) -> None:
     for row in folder.read_metrics("stop"):
         raise _collapsed(run, step, str(row["reason"]))
     baseline = _evaluated(run, 0, "before")
+    if (overlap := run.learner.overlap) is not None:
+        lagged = () if checkpoint is None else read_lagged(checkpoint, policy.loaded.device)
+        overlap.start(step, weights_of(policy.loaded.model, policy.version), lagged)
     try:
         durations: list[float] = []
         while step < config.learn.steps:
@@ -241,7 +250,7 @@ def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = No
     config, learner = run.config, run.learner
     run.listen(Began("evaluate", f"{len(run.held_out)} held-out problems x {config.evaluate.samples}", step))
     began = perf_counter()
-    learner.engine.policy = learner.policy.version
+    ready_to_evaluate(learner)
     result, rows = evaluate_as(
         config,
         learner.engine,
@@ -277,7 +286,8 @@ def _save(run: Run, step: int, best: bool) -> None:
         "verifiers": sorted({label(find_verifier(task.verifier)) for task in run.held_out}),
         "certificate": certificate.id if (certificate := read_certificate(folder.path)) else None,
     }
-    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts, run.learner.critic)
+    lagged = overlap.lagged if (overlap := run.learner.overlap) is not None else ()
+    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts, run.learner.critic, lagged)
     if best or best_checkpoint(folder) is None:
         mark_best(folder, checkpoint)
     prune(folder, config.learn.keep_last)

@@ -8,8 +8,9 @@ of the rows that the run folder holds of the steps before (learn/draw). Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -29,9 +30,11 @@ from assay.learn.policy import Policy, Update
 from assay.learn.schedule import learning_rate
 from assay.learn.value import Critic
 from assay.measure.signals import CAUSES, explain_nothing_to_learn, group_cause
+from assay.model.load import LoadedModel
 from assay.reward.rule import RewardRule
 from assay.rollout.collect import Collected, VoidBudget, collect, rollout_row
-from assay.rollout.engine import Engine, Sampling
+from assay.rollout.engine import Engine, Sampling, follow
+from assay.rollout.overlap import Overlap, weights_of
 from assay.verify.pool import JudgePool
 
 
@@ -47,6 +50,7 @@ class Learner:
     rule: RewardRule
     budget: VoidBudget
     critic: Critic | None = None
+    overlap: Overlap[Collected] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,30 +111,61 @@ def train_step(learner: Learner, step: int) -> StepResult:
         }
     times = {"time/learn": ended - learning, "time/step": ended - began}
     learner.drawer.record({"step": step, **metrics}, rows)
+    if learner.overlap is not None:
+        learner.overlap.learnt(step, weights_of(policy.loaded.model, policy.version))
     return StepResult(metrics | times, rows, note)
 
 
 def _gathered(learner: Learner, step: int) -> Gathered:
-    """The step's groups, sampled and judged in as many rounds as the configuration wants."""
-    config, drawer = learner.config, learner.drawer
-    learner.engine.policy = learner.policy.version
+    """The step's groups, sampled and judged in as many rounds as the configuration wants, or ahead of time."""
+    drawer, how = learner.drawer, learner.config.rollout.dynamic
+    if (overlap := learner.overlap) is not None:
+        return gather(drawer.draw(step), lambda n: drawer.draw_more(step, n), lambda *_: overlap.take(step), how)
+    follow(learner.engine, learner.policy.loaded, learner.policy.version)
 
     def collect_round(tasks: Sequence[Task], number: int) -> Collected:
-        return collect(
-            learner.engine,
-            tasks,
-            group_size=drawer.sizes(tasks),
-            sampling=training_sampling(config),
-            seed=config.seed,
-            step=step,
-            judges=learner.judges,
-            rule=learner.rule,
-            retries=config.rollout.retries,
-            budget=learner.budget,
-            round_number=number,
-        )
+        return _round(learner, step, tasks, number)()
 
-    return gather(drawer.draw(step), lambda n: drawer.draw_more(step, n), collect_round, config.rollout.dynamic)
+    return gather(drawer.draw(step), lambda n: drawer.draw_more(step, n), collect_round, how)
+
+
+def _round(learner: Learner, step: int, tasks: Sequence[Task], number: int = 0) -> Callable[[], Collected]:
+    """What samples and judges these tasks, when it is called."""
+    config = learner.config
+    return partial(
+        collect,
+        learner.engine,
+        tasks,
+        group_size=learner.drawer.sizes(tasks),
+        sampling=training_sampling(config),
+        seed=config.seed,
+        step=step,
+        judges=learner.judges,
+        rule=learner.rule,
+        retries=config.rollout.retries,
+        budget=learner.budget,
+        round_number=number,
+    )
+
+
+def overlapped(learner: Learner, copy: LoadedModel) -> Learner:
+    """The learner with its batches sampled ahead, by an engine that samples from `copy`."""
+    config = learner.config
+
+    def prepare(step: int) -> Callable[[], Collected]:
+        return _round(learner, step, learner.drawer.draw(step))
+
+    overlap = Overlap(learner.engine, copy, prepare, lag=config.rollout.max_lag, last=config.learn.steps)
+    return replace(learner, overlap=overlap)
+
+
+def ready_to_evaluate(learner: Learner) -> None:
+    """The engine samples from the policy as it is now, and nothing else uses it."""
+    loaded, version = learner.policy.loaded, learner.policy.version
+    if learner.overlap is not None:
+        learner.overlap.settle(weights_of(loaded.model, version))
+    else:
+        follow(learner.engine, loaded, version)
 
 
 def is_critic_warming_up(config: RunConfig, step: int) -> bool:
