@@ -225,21 +225,32 @@ def _placed(error: Failure, node: Node, run: Run) -> Failure:
 def place_of(node: Node, run: Run) -> str:
     """The path of what a node looks at, with the indexes that the run is at: its own, or that of the first part below
     it that stands in the answer, or else in a table; empty for a constant."""
+    path = _path(node, run)
+    if path is not None:
+        return path
+    if isinstance(node, Variable):
+        return node.name if node.source is None else place_of(node.source, run)
+    below = [place_of(each, run) for each in children(node)]
+    return next((each for each in below if each.startswith("answer")), next(filter(None, below), ""))
+
+
+def _path(node: Node, run: Run) -> str | None:
+    """The path that leads to a part of the answer or of a table; None for what is computed."""
     match node:
         case Answer():
             return "answer"
         case TableName(name=name):
             return f"tables.{name}"
-        case Variable(name=name, slot=slot, source=source):
-            base = place_of(source, run) if isinstance(source, (Answer, TableName, Field, Item, Variable)) else ""
-            return f"{base}[{run.indexes[slot]}]" if base else name
-        case Field(base=base_node, name=name):
-            base = place_of(base_node, run)
-            return f"{base}.{name}" if base else name
-        case Item(base=base_node, index=index):
-            return f"{place_of(base_node, run)}[{_index_text(index, run)}]"
-    below = [place_of(each, run) for each in children(node)]
-    return next((each for each in below if each.startswith("answer")), next(filter(None, below), ""))
+        case Variable(source=source, slot=slot):
+            base = None if source is None else _path(source, run)
+            return None if base is None else f"{base}[{run.indexes[slot]}]"
+        case Field(base=holder, name=name):
+            base = _path(holder, run)
+            return None if base is None else f"{base}.{name}"
+        case Item(base=holder, index=index):
+            base = _path(holder, run)
+            return None if base is None else f"{base}[{_index_text(index, run)}]"
+    return None
 
 
 def _index_text(index: Node, run: Run) -> str:

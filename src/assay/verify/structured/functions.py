@@ -126,7 +126,10 @@ def _unique(run: Steps, value: Value) -> Value:
 
 
 def _distinct(run: Steps, value: Value) -> Value:
-    return list(dict(zip(reversed(_keys(run, value)), reversed(value), strict=True)).values())[::-1]
+    first: dict[Hashable, Value] = {}
+    for key, each in zip(_keys(run, value), value, strict=True):
+        first.setdefault(key, each)
+    return list(first.values())
 
 
 def _same_set(run: Steps, left: Value, right: Value) -> Value:

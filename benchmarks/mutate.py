@@ -1,0 +1,105 @@
+"""Mutation testing of one room of verify/: do its tests notice a small change of the code?
+
+    nice -n 10 python benchmarks/mutate.py structured --mutants 150 --seed 0
+
+A seeded sample of all single changes to the room's syntax trees (`mutate_math` has the list). Each mutant is written into
+a copy of the source tree, and the room's tests run on it until one fails. A mutant that fails none survives, and is
+printed with its line. Annotations, docstrings and the sentences of errors are not mutated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from mutate_math import Mutant, environment, mutant, places_of
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    # files that are changed; tests that run, the quickest to fail first; further files that these need
+    "structured": (
+        ("verify/structured/*.py",),
+        (
+            "tests/verify/structured/test_golden.py",
+            "tests/verify/structured/test_rules.py",
+            "tests/verify/structured/test_truth.py",
+            "tests/verify/structured/test_database.py",
+            "tests/verify/structured/test_document.py",
+            "tests/verify/structured/test_fuzz.py",
+        ),
+        ("benchmarks/fuzz_structured.py",),
+    ),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("room", choices=sorted(ROOMS))
+    parser.add_argument("--mutants", type=int, default=150)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds for the tests of one mutant")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="assay-mutants-"))
+    try:
+        return run(folder, options.room, options.mutants, options.seed, options.timeout)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(folder: Path, room: str, wanted: int, seed: int, timeout: float) -> int:
+    targets, tests, needed = ROOMS[room]
+    for name in ("src", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder / "pyproject.toml")
+    for name in needed:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    start = time.perf_counter()
+    if tested(folder, tests, timeout) != 0:
+        print("The tests do not pass without a mutant.")
+        return 2
+    files = sorted(file for target in targets for file in (folder / "src/assay").glob(target))
+    everything = [(file, at, which) for file in files for at, which in places_of(file)]
+    chosen = random.Random(seed).sample(everything, min(wanted, len(everything)))
+    print(f"{len(everything)} possible mutants in {len(files)} files; {len(chosen)} chosen, seed {seed}", flush=True)
+    killed, late, survivors = 0, 0, list[Mutant]()
+    for number, place in enumerate(chosen, 1):
+        each = mutant(*place)
+        kept = each.file.read_text(encoding="utf-8")
+        each.file.write_text(each.source, encoding="utf-8")
+        try:
+            code = tested(folder, tests, timeout)
+        finally:
+            each.file.write_text(kept, encoding="utf-8")
+        if code == 0:
+            survivors.append(each)
+            print(f"survives: {each.file.relative_to(folder / 'src')}:{each.line}: {each.change}", flush=True)
+        killed += code != 0
+        late += code is None
+        if number % 25 == 0:
+            print(f"... {number}, {len(survivors)} survive, {time.perf_counter() - start:.0f} s", flush=True)
+    print(
+        f"{killed} of {len(chosen)} killed ({killed / len(chosen):.1%}), {late} of them by time; {len(survivors)} survive"
+    )
+    return 0
+
+
+def tested(folder: Path, tests: tuple[str, ...], timeout: float) -> int | None:
+    """The exit code of the tests, 0 when all pass; None when they take too long."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no"]
+    try:
+        return subprocess.run(
+            [*command, *tests], cwd=folder, env=environment(folder), capture_output=True, timeout=timeout, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
