@@ -170,10 +170,11 @@ def test_file_names_lie_in_its_folder(name: str) -> None:
         run_tool(["true"], collect=[name])
 
 
-def test_a_link_is_not_collected() -> None:
-    assert (
-        run_tool([*SHELL, "ln -s /etc/hostname a; mkfifo b; mkdir c"], collect=["a", "b", "c"]).files.get("a") is None
-    )
+def test_what_is_no_plain_file_is_not_collected_nor_anything_behind_a_link() -> None:
+    command = "echo 1 > x; ln -s x a; mkfifo b; mkdir c d; ln -s /proc/1 e; ln -s /assay f; ln -s d g; echo 2 > d/y"
+    names = ["x", "a", "b", "c", "e/environ", "f/keeper.py", "g/y", "d/y", "d/./y", "none", "none/y"]
+    files = run_tool([*SHELL, command], collect=names).files
+    assert files == {"x": b"1\n", "d/y": b"2\n", "d/./y": b"2\n"}
 
 
 def test_without_namespaces_it_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

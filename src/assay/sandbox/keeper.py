@@ -14,6 +14,7 @@ import os
 import resource
 import select
 import signal
+import stat
 import time
 from typing import Any, NoReturn
 
@@ -191,13 +192,25 @@ def _collect(names: list[str], most: int) -> dict[str, str]:
     """The files asked for that are there, are plain and are not too large."""
     found = {}
     for name in names:
-        with contextlib.suppress(OSError):
-            descriptor = os.open(os.path.join("/tmp", name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                content = file.read(most + 1)
-            if len(content) <= most:
+        with contextlib.suppress(OSError), os.fdopen(_open_below("/tmp", name), "rb") as file:
+            content = file.read(most + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+            if content is not None and len(content) <= most:
                 found[name] = base64.b64encode(content).decode()
     return found
+
+
+def _open_below(folder: str, name: str) -> int:
+    """No link is followed on the way: we may read more than the tool that could have made one."""
+    *way, last = [each for each in name.split("/") if each not in ("", ".")]
+    at = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        for each in way:
+            inner = os.open(each, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = inner
+        return os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+    finally:
+        os.close(at)
 
 
 def _write(descriptor: int, content: bytes) -> None:

@@ -42,6 +42,7 @@ def make_namespace() -> int:
     made, made_in = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(10)  # should its parent die before it can end it
         os.write(made_in, b"-" if _libc.unshare(CLONE_NEWUSER) else b"+")
         signal.pause()
     try:

@@ -89,7 +89,6 @@ class Zygote:
         os.environ.pop("ASSAY_PARENT", None)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(settings.folders[0])
-        sys.path.insert(0, settings.folders[0])
         self._confinement: Confinement | None = None
         if settings.confines:
             devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
@@ -206,6 +205,9 @@ class Zygote:
         wanted = candidate.take(0, length + 1)  # the newline that ends the line, too
         candidate.arrange(wanted.get("stdin"), output, self._nothing)
         source = candidate.place(wanted["source"], self._path)
+        sys.path.insert(
+            0, self._settings.folders[0]
+        )  # never the zygote's: a program could have it import a file of its own
         os.write(report, b"R")  # from here on, what goes wrong is the candidate's
         gc.enable()
         if self._confinement is not None:
