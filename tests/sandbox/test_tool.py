@@ -101,7 +101,7 @@ def test_roots_tools_are_another_user_without_powers() -> None:
 
 
 def test_what_it_is_given_is_its_own_and_what_it_hides_is_read_and_removed() -> None:
-    command = "echo more >> in/a; cp in/a in/b; mkdir -p d/e; echo 1 > d/e/f; chmod 000 d/e/f d/e d in/b"
+    command = "echo more >> in/a; cp in/a in/b; mkdir -p d/e; echo 1 > d/e/f; chmod 000 d/e/f d/e d"
     result = run_tool([*SHELL, command], {"in/a": "one "}, collect=["in/a", "in/b"])
     assert result.files == {"in/a": b"one more\n", "in/b": b"one more\n"}
     assert run_tool([*SHELL, "ls -A"]).stdout == b""
