@@ -98,6 +98,7 @@ class _Findings:
     refused: list[str] = field(default_factory=list)
     contradicted: list[str] = field(default_factory=list)
     living: list[str] = field(default_factory=list)  # code tasks whose tests let a changed reference pass
+    loose: list[str] = field(default_factory=list)  # structured tasks whose rules let a changed reference pass
 
 
 def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> CheckReport:
@@ -118,6 +119,10 @@ def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> Chec
             notes.append(
                 f"the tests of {len(found.living)} code tasks let a changed reference pass: "
                 + "; ".join(found.living[:NAMED])
+            )
+        if found.loose:
+            notes.append(
+                f"the rules of {len(found.loose)} tasks let a changed reference pass: " + "; ".join(found.loose[:NAMED])
             )
     shared_prompts = shared_problems = 0
     if len(seen) == 2:
@@ -168,6 +173,7 @@ def _read(source: TaskSource) -> _Findings:
                 f"{dumps(task.truth)[:80]} as its own answer ({verdict.reason.value.replace('_', ' ')})"
             )
     _run_references(source, found)
+    _change_references(source, found)
     return found
 
 
@@ -184,6 +190,18 @@ def _run_references(source: TaskSource, found: _Findings) -> None:
         elif report is not None and report.living:
             changes = ", ".join(each.change for each in report.living[:NAMED])
             found.living.append(f"{place_of(source, index)} ({len(report.living)} of {report.mutants}: {changes})")
+
+
+def _change_references(source: TaskSource, found: _Findings) -> None:
+    """Documents with a reference: a rule should notice when a field of it is changed."""
+    documents = [index for index, task in found.tasks.items() if task.verifier in ("structured", "grounded")]
+    for index in [each for each in documents if each in found.cases][:REFERENCES]:
+        from assay.verify.structured.loose import loose_fields
+
+        reference = found.tasks[index].truth.get("reference")
+        paths = [] if reference is None else loose_fields(found.cases[index], reference)
+        if paths:
+            found.loose.append(f"{place_of(source, index)} ({', '.join(paths[:NAMED])})")
 
 
 def _report(source: TaskSource, found: _Findings) -> SplitReport:

@@ -100,6 +100,8 @@ def value(expression: str, answer: Any = ANSWER) -> Any:
         ("2 in answer.list", True),
         ("9 not in answer.list", True),
         ("null in answer.mixed", True),
+        ("null in answer.list", False),
+        ("'z' not in [null, 'a']", True),
         ("1 in answer.mixed", True),
         ("'x' in []", False),
         ("not true", False),
@@ -255,7 +257,8 @@ def test_what_an_expression_comes_to(expression: str, expected: Any) -> None:
         ("answer.yes < true", "have no order", "answer.yes"),
         ("answer.nothing < 1", "have no order", "answer.nothing"),
         ("answer.list < [1]", "have no order", "answer.list"),
-        ("'x' in answer.list", '"x" is a text, ', "answer.list"),
+        ("'x' in answer.list", '"x" is a text, and not every item of [3, 1, 2] is', "answer.list"),
+        ("'x' in answer.mixed", '"x" is a text, and not every item of', "answer.mixed"),
         ("'a' in answer.text", "is a text, not a list", "answer.text"),
         ("answer.n + 'a' == 1", "a number plus a text has no value", "answer.n"),
         ("answer.n - 'a' == 1", "a number minus a text has no value", "answer.n"),
@@ -550,6 +553,7 @@ def test_how_values_are_shown() -> None:
         "2026-03-14T16:40:00+01:00", "2026-03-14", "90 s",
     ]  # fmt: skip
     assert str(value("instant('2026-03-14T00:10:00.250-05:30')")) == "2026-03-14T00:10:00.25-05:30"
+    assert str(value("instant('2026-03-14T00:10:00.025Z')")) == "2026-03-14T00:10:00.025Z"
     assert str(value("instant('2026-03-14T00:10:00Z')")) == "2026-03-14T00:10:00Z"
 
 

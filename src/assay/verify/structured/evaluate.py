@@ -302,15 +302,12 @@ def _within(run: Run, item: Value, items: Value) -> bool:
     if not isinstance(items, list):
         raise Failure(f"{show(items)} is {kind_of(items)}, not a list")
     run.spend(weight_of(items) + weight_of(item))
-    stranger: Value = None
-    for each in items:
-        if item is None or each is None or kind_of(each) == kind_of(item):
-            if is_same(item, each):
-                return True
-        else:
-            stranger = each
-    if stranger is not None:
-        raise Failure(f"{show(item)} is {kind_of(item)}, {show(stranger)} is {kind_of(stranger)}")
+    kind = kind_of(item)
+    alike = [each for each in items if item is None or each is None or kind_of(each) == kind]
+    if any(is_same(item, each) for each in alike):
+        return True
+    if len(alike) < len(items):
+        raise Failure(f"{show(item)} is {kind}, and not every item of {show(items)} is")
     return False
 
 
