@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median, quantiles
@@ -43,7 +42,7 @@ def cheats(sample: int) -> None:
         chosen = random.Random(0).sample(chosen, sample)
     coqc = str(program("coqc"))
     judges = ("coqc exits 0", "and Print Assumptions is closed", "our checks without the reader", "the verifier")
-    counts, reader_alone = dict.fromkeys(judges, 0), Counter[str]()
+    counts = dict.fromkeys(judges, 0)
     verifiers = {limits: (CoqVerifier(limits), Compiler(coqc, limits)) for limits in (LIMITS, SHORT)}
     for row in chosen:
         limits = SHORT if row["kind"] == "bomb" else LIMITS
@@ -57,15 +56,14 @@ def cheats(sample: int) -> None:
             return run_tool([coqc, *OPTIONS, "Cand.v"], sources, limits, readable=home_of(coqc))
 
         plain = compiled(text)
-        counts[judges[0]] += plain.end == "exit" and plain.code == 0
-        said = compiled(f"{text}Print Assumptions assay_thm.\n")
-        counts[judges[1]] += (
-            said.end == "exit" and said.code == 0 and said.out.rstrip().endswith("Closed under the global context")
-        )
-        if compiler.check(truth, row["response"]).accepted:
-            counts[judges[2]] += 1
-            reader_alone[row["kind"]] += 1
-            print(f"  only the reader refuses: {row['why']}")
+        if plain.end == "exit" and plain.code == 0:  # else the others refuse it too
+            counts[judges[0]] += 1
+            said = compiled(f"{text}Print Assumptions assay_thm.\n")
+            is_closed = said.out.rstrip().endswith("Closed under the global context")
+            counts[judges[1]] += said.end == "exit" and said.code == 0 and is_closed
+            if compiler.check(truth, row["response"]).accepted:
+                counts[judges[2]] += 1
+                print(f"  only the reader refuses: {row['why']}", flush=True)
         counts[judges[3]] += judge(verifier, row["truth"], row["response"]).is_pass
     for name, count in counts.items():
         print(f"{count:4} of {len(chosen)} cheats accepted: {name}")
