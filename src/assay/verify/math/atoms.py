@@ -124,6 +124,9 @@ class Atoms(Reader):
         if self.at == 1 and tokens[1] == "(" and tokens[3] == ")" and tokens[4] == "=" and len(tokens[2]) == 1:
             self.at = 4  # `p(x) = ...`
             return Call(name, (Symbol(tokens[2]) if tokens[2].isalpha() else self.number(tokens[2]),))
+        if name in ("f", "g", "h") and self.has("^", "{", "-", "1", "}", "("):
+            self.at += 5
+            return Call(f"{name}^-1", self.arguments(name))
         if tokens[self.at] == "(" and name in ("f", "g", "h", "C", "P"):
             at = self.at
             self.at += 1
@@ -247,7 +250,9 @@ class Atoms(Reader):
             condition = self.listing()
             self.expect("\\}")
             self.bars = bars
-            return Builder(items[0], condition.items if isinstance(condition, Listing) else (condition,))
+            if isinstance(condition, Listing) and condition.joiner != "or":
+                return Builder(items[0], condition.items)
+            return Builder(items[0], (condition,))
         while self.tokens[self.at] in (",", ";"):
             self.at += 1
             items.append(self.relation())

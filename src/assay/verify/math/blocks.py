@@ -1,4 +1,4 @@
-r"""Matrices (`\begin{pmatrix}`), finite sums and products (`\sum_{k=1}^{n}`)."""
+r"""Matrices (`\begin{pmatrix}`), finite sums and products (`\sum_{k=1}^{n}`), names of angles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.verify.math.atoms import ATOMS, Atoms
 from assay.verify.math.names import DOTS
-from assay.verify.math.tree import Constant, Matrix, Node, Series, Unreadable
+from assay.verify.math.tree import Constant, Matrix, Node, Series, Unreadable, Word
 from assay.verify.math.words import spaced
 
 MATRICES = frozenset(
@@ -49,6 +49,14 @@ class Blocks(Atoms):
             raise Unreadable("a matrix whose rows differ in length")
         return Matrix(tuple(rows), "determinant" if name in DETERMINANTS else "matrix")
 
+    def angle(self, token: str) -> Node:
+        r"""`\angle ABC`, which is a name."""
+        label = self.tokens[self.at]
+        if not label.isalpha() or len(label) > 3:
+            raise Unreadable("an angle without its name")
+        self.at += 1
+        return Word(f"angle {label}")
+
     def series(self, token: str) -> Node:
         low: Node | None = None
         high: Node | None = None
@@ -78,6 +86,7 @@ class Blocks(Atoms):
 BLOCKS: dict[str, Callable[[Any, str], Node]] = {
     **ATOMS,
     "\\begin": Blocks.matrix,
+    "\\angle": Blocks.angle,
     "\\sum": Blocks.series,
     "\\prod": Blocks.series,
     **dict.fromkeys(DOTS, lambda reader, token: Constant("dots")),

@@ -338,6 +338,9 @@ def compare_relation(truth: Relation, answer: Node, policy: Policy) -> Reason:
             return _compare(settled(named.value), answer, policy)
         if not isinstance(answer, Relation) or answer.signs != ("=",):
             return WRONG
+        its = named_value(answer) if named is not None and named.is_function else None
+        if named is not None and its is not None and its.name == named.name:
+            return _compare(settled(named.value), settled(its.value), policy)
         return compare_equations(truth, answer)
     if isinstance(answer, Relation) and is_turned(truth, answer):
         answer = turned(answer)

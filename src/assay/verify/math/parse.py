@@ -347,7 +347,9 @@ _SEPARATORS = {",": ",", ";": ",", "\\lor": "or", "\\vee": "or", "\\land": "and"
 _BRACKETS = frozenset(("(", "[", "\\{"))
 _OPENING = _BRACKETS | {"{"}
 _CLOSING = frozenset((")", "]", "\\}", "}"))
-_UNSEEN = frozenset(("{",)) | names.TEXTS | names.ROMANS | names.BOLDS  # they hold together what they do not show together
+_UNSEEN = (
+    frozenset(("{",)) | names.TEXTS | names.ROMANS | names.BOLDS
+)  # they hold together what they do not show together
 _DIGITS = tuple("0123456789.")
 _SUMS = (Sum, Negative, Either)
 _FORMULAS = (Sum, Negative, Either, Product, Power, Quotient)

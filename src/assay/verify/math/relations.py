@@ -74,7 +74,7 @@ def name_of(node: Node) -> str | None:
         return node.text
     if isinstance(node, Product) and all(isinstance(each, Symbol) and each.name.isupper() for each in node.factors):
         return " ".join(each.name for each in node.factors if isinstance(each, Symbol))
-    if isinstance(node, Call) and len(node.name) == 1:
+    if isinstance(node, Call) and len(node.name.removesuffix("^-1")) == 1:
         return repr(node)
     if isinstance(node, Bracketed) and node.left == "(":
         names = [each.name for each in node.items if isinstance(each, Symbol)]

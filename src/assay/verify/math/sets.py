@@ -131,6 +131,8 @@ def _built(node: Builder) -> Pieces:
         is_whole = is_whole or domain in ("integers", "naturals")
         if domain != "integers":
             found = intersection(found, _condition(condition, name, domain))
+    if not found and len(conditions) > 1:
+        raise NoSet("conditions that exclude each other: a comma may mean or")
     if is_whole:
         found = _integers(found, any(_domain(each, name) == "naturals" for each in conditions))
     if isinstance(element, Symbol):
@@ -172,6 +174,8 @@ def _condition(condition: Node, name: str, domain: str) -> Pieces:
     collect_symbols(condition, inside)
     if inside != {name} and not (inside > {name} and variable_of(condition) == name):
         raise NoSet("a condition on something else")
+    if isinstance(condition, Listing):  # joined by `or`
+        return [piece for each in condition.items for piece in _condition(each, name, "")]
     try:
         return pieces(condition)
     except NoSet:
