@@ -1,12 +1,14 @@
 """What every engine owes its callers, stated once: a new engine joins by adding itself to ENGINES."""
 
+import os
 from contextlib import ExitStack
+from importlib.util import find_spec
 
 import pytest
 from completions_server import serving
-from letters import LETTERS, model_of_letters
+from letters import LETTERS, model_of_letters, phi_of_letters
 
-from assay.core.config import ServerConfig
+from assay.core.config import ServerConfig, VllmConfig
 from assay.core.errors import UsageError
 from assay.core.rng import stream
 from assay.core.types import Message
@@ -14,6 +16,7 @@ from assay.rollout.engine import Engine, Request, Sampling
 from assay.rollout.scripted import ScriptedEngine
 from assay.rollout.server_engine import ServerEngine
 from assay.rollout.torch_engine import TorchEngine
+from assay.rollout.vllm_engine import VllmEngine
 
 LONGEST_PROMPT = 30
 
@@ -46,7 +49,34 @@ def server_engine(stack):
     )
 
 
+def vllm_server(_):
+    """A `vllm serve` of `phi_of_letters` at ASSAY_TEST_SERVER: see docs/guides/scale.md."""
+    loaded = phi_of_letters()
+    return ServerEngine(
+        ServerConfig(url=os.environ["ASSAY_TEST_SERVER"]),
+        loaded.tokenizer,
+        eos_ids=loaded.eos_ids,
+        max_prompt_tokens=LONGEST_PROMPT,
+        for_training=True,
+    )
+
+
+_vllm_engines = []  # one is enough: building it takes longer than all the tests
+
+
+def vllm_engine(_):
+    if not _vllm_engines:
+        config = VllmConfig(dtype="float32")
+        _vllm_engines.append(VllmEngine(phi_of_letters(), config, max_prompt_tokens=LONGEST_PROMPT, max_new_tokens=32))
+    _vllm_engines[0].policy = 0
+    return _vllm_engines[0]
+
+
 ENGINES = [scripted, torch_engine, torch_engine_in_one_batch, server_engine]
+if "ASSAY_TEST_SERVER" in os.environ:
+    ENGINES.append(vllm_server)
+if find_spec("vllm"):
+    ENGINES.append(vllm_engine)
 
 
 @pytest.fixture(params=ENGINES, ids=lambda make: make.__name__)

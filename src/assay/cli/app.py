@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from assay.core.errors import AssayError, MissingExtra
+from assay.core.processes import is_said_elsewhere
 from assay.core.registry import load_object
 
 VERBS = {
@@ -85,8 +86,9 @@ class LazyGroup(TyperGroup):
 
 
 def complain(error: AssayError) -> int:
-    """One sentence on stderr; returns the exit code."""
-    typer.echo(f"assay: {error}", err=True)
+    """One sentence on stderr, of one process where there are several; returns the exit code."""
+    if not is_said_elsewhere(error):
+        typer.echo(f"assay: {error}", err=True)
     return error.exit_code
 
 

@@ -14,6 +14,7 @@ from assay.core.config import RunConfig, load_config
 from assay.core.errors import Collapsed, UsageError
 from assay.core.layers import Layered, validate
 from assay.core.learning import METHODS, Gspo, PpoClip
+from assay.core.processes import is_first_process
 from assay.core.run_folder import RunFolder
 from assay.recipes import find_recipe, names
 
@@ -40,7 +41,7 @@ def train(
         if not configs and not overrides:
             raise UsageError("assay train needs a configuration: a TOML file, or --set (see `assay config show`)")
         config = load_config(map(find_recipe, configs or ()), overrides or ())
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, quiet=not is_first_process())
     if dry_run:
         show_plan(config, console, as_json)
         return
@@ -67,8 +68,12 @@ def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> d
         console.print(f"\nstopped; go on with: assay train --resume {shlex.quote(str(folder))}", highlight=False)
         raise typer.Exit(130) from None
     except Collapsed:
+        if not is_first_process():
+            raise
         progress.line("report", str(build_report(folder)))
         raise
+    if not is_first_process():
+        raise typer.Exit
     evaluations = read_evaluations(done.evaluations)
     gain = compare(evaluations[0], evaluations[-1], seed=config.seed)
     page = build_report(done.path)

@@ -15,6 +15,7 @@ AssayError
 │   └── OutOfMemory       no memory for a step (names the knob to turn)
 ├── VoidBudgetExceeded    exit 3: too many verdicts were VOID, the run stops with its reasons
 ├── Collapsed             exit 1: the pass rate fell, or nothing is left to learn from; the run stopped (learn.collapse)
+├── RankFailed            exit 3: another process of the same run failed (its own exit code, where it told one)
 ├── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
 └── LogprobMismatch       exit 3: sampled log-probs are not those of the model that learns
 """
@@ -93,6 +94,16 @@ class VoidBudgetExceeded(AssayError):
     """More verdicts were VOID than the budget allows, so the rewards can no longer be trusted."""
 
     exit_code = 3
+
+
+class RankFailed(AssayError):
+    """Another process of this run failed, and with it the run."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, exit_code: int = 3) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class NonFiniteStep(AssayError):

@@ -235,6 +235,10 @@ class LearnConfig(Section):
     warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up")
     minibatches: int = Field(1, ge=1, description="optimiser updates per pass over a rollout batch")
     epochs: int = Field(1, ge=1, description="passes over each rollout batch")
+    parallel: Literal["ddp", "fsdp2"] = Field(
+        "ddp",
+        description="how torchrun's processes hold the model: a whole copy each, or weights and optimiser sharded",
+    )
     microbatch_tokens: int = Field(
         4096, ge=1, description="tokens per forward pass (gradient accumulation); lower it to save memory"
     )

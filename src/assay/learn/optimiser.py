@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from assay.core.errors import ConfigError, MissingExtra, NonFiniteStep
 from assay.core.learning import OptimiserConfig
+from assay.learn.parallel import ALONE, Ranks
 from assay.model.attention import use_attention
 
 
@@ -33,12 +34,18 @@ def make_optimiser(model: Any, config: OptimiserConfig, learning_rate: float) ->
 
 
 def step_of(
-    optimiser: torch.optim.Optimizer, max_norm: float, before: Callable[[], None] = lambda: None, who: str = ""
+    optimiser: torch.optim.Optimizer,
+    max_norm: float,
+    before: Callable[[], None] = lambda: None,
+    who: str = "",
+    ranks: Ranks = ALONE,
 ) -> float:
-    """Clip, step and clear the gradients; returns their norm before clipping. `before` is called just before the weights
+    """Sum over the processes, clip, step and clear the gradients; returns their norm before clipping. `before` is called just before the weights
     change. Raises NonFiniteStep, with the weights as they were."""
     trainable = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    norm = float(torch.nn.utils.clip_grad_norm_(trainable, max_norm))
+    ranks.sum_gradients(trainable)
+    found = torch.nn.utils.clip_grad_norm_(trainable, max_norm)
+    norm = float(found.full_tensor() if hasattr(found, "full_tensor") else found)
     if not norm < float("inf"):  # also NaN
         optimiser.zero_grad(set_to_none=True)
         raise NonFiniteStep(f"{who}the gradient's norm is {norm}: the update was refused")

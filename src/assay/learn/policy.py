@@ -7,6 +7,7 @@ step is a function of the weights, the optimiser's state and the groups.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from assay.learn.batch import Batch, Sample, pack, spread_over
 from assay.learn.kl import ESTIMATORS, adapted, k3
 from assay.learn.objective import clip_counts, surrogate_of
 from assay.learn.optimiser import checkpointed, make_optimiser, step_of
+from assay.learn.parallel import ALONE, Ranks
 from assay.learn.weights import importance
 from assay.model.load import LoadedModel
 from assay.model.logprobs import chosen_logprobs, loss_of
@@ -46,8 +48,8 @@ class Update:
 class Policy:
     """`model` is what the engine samples from; `version` counts the rollout batches learnt from."""
 
-    def __init__(self, loaded: LoadedModel, config: LearnConfig, temperature: float) -> None:
-        self.loaded, self.config, self.temperature = loaded, config, temperature
+    def __init__(self, loaded: LoadedModel, config: LearnConfig, temperature: float, ranks: Ranks = ALONE) -> None:
+        self.loaded, self.config, self.temperature, self.ranks = loaded, config, temperature, ranks
         self.version = 0
         self.kl_coefficient = config.kl.coefficient
         """Moves when `learn.kl.target` is set."""
@@ -80,10 +82,12 @@ class Policy:
         per_update = -(-len(groups) // config.minibatches)
         parts = [groups[start : start + per_update] for start in range(0, len(groups), per_update)]
         updates = len(parts) * config.epochs
-        minibatches = [[self._prepared(batch, updates) for batch in self.rows(part)] for part in parts]
+        mine = [self.rows(self.ranks.own(part)) for part in parts]
+        minibatches = [[self._prepared(batch, updates) for batch in batches] for batches in mine]
         for _ in range(config.epochs):
             for batches in minibatches:
                 self._update(batches, counted)
+        counted.join(self.ranks)
         summary = counted.summary()
         if summary.kl is not None and config.kl.place == "loss":
             self.adapt_kl(counted.kl / config.epochs, counted.completions // config.epochs)  # each is sampled once
@@ -94,14 +98,18 @@ class Policy:
 
     def reference_logprobs(self, groups: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
         """Per completion [T], the reference's log-probs of its tokens (for a KL term in the reward)."""
-        with self._autocast(), self._reference() as model:
-            flat = [
-                values.double().cpu()
-                for batch in self.rows(groups)
-                for values in spread_over(chosen_logprobs(model, batch.row, self.temperature), batch)
-            ]
-        each = iter(flat)
-        return [[next(each) for _ in group] for group in groups]
+
+        def of(own: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
+            with self._autocast(), self._reference() as model:
+                flat = [
+                    values.double().cpu()
+                    for batch in self.rows(own)
+                    for values in spread_over(chosen_logprobs(model, batch.row, self.temperature), batch)
+                ]
+            each = iter(flat)
+            return [[next(each) for _ in group] for group in own]
+
+        return self.ranks.share(groups, of)
 
     def adapt_kl(self, kl: float, completions: int) -> None:
         """Move an adaptive coefficient: `kl` is the sum over the completions' tokens."""
@@ -113,18 +121,21 @@ class Policy:
 
     def _update(self, batches: Sequence[Batch], counted: _Counts) -> None:
         self.optimiser.zero_grad(set_to_none=True)
-        model = self.loaded.model
+        model, whole_loss = self.loaded.model, 0.0
         for batch in batches:
             with self._autocast(), checkpointed(model, self.config.gradient_checkpointing):
                 objective = partial(self._losses, batch)
                 loss, logprobs, entropies = loss_of(
                     model, batch.row, self.temperature, objective, whole=self._wants_whole
                 )
-                if not torch.isfinite(loss):
-                    raise NonFiniteStep(f"the loss is {loss.item()}: the update was refused")
                 loss.backward()
+            whole_loss += loss.item()
             counted.add(batch, loss.item(), logprobs, entropies, self.config)
-        norm = step_of(self.optimiser, self.config.optimiser.max_grad_norm, before=self._mark_dirty)
+        [whole_loss] = self.ranks.total([whole_loss])
+        if not math.isfinite(whole_loss):
+            self.optimiser.zero_grad(set_to_none=True)
+            raise NonFiniteStep(f"the loss is {whole_loss}: the update was refused")
+        norm = step_of(self.optimiser, self.config.optimiser.max_grad_norm, before=self._mark_dirty, ranks=self.ranks)
         counted.end_update(norm)
 
     def _mark_dirty(self) -> None:
@@ -204,6 +215,14 @@ class _Counts:
     def end_update(self, norm: float) -> None:
         self.updates += 1
         self.norm = norm
+
+    def join(self, ranks: Ranks) -> None:
+        """Take in what the other processes counted."""
+        names = [*("tokens", "low", "high", "completions", "first_tokens", "loss", "entropy", "kl", "differences")]
+        names += ["importance", "has_kl", "has_importance"]
+        for name, value in zip(names, ranks.total([float(getattr(self, name)) for name in names]), strict=True):
+            setattr(self, name, type(getattr(self, name))(value))
+        [self.difference] = ranks.largest([self.difference])
 
     def summary(self) -> Update:
         tokens = max(1, self.tokens)

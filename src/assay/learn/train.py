@@ -37,6 +37,7 @@ from assay.learn.checkpoint import (
 from assay.learn.curriculum import load_levels
 from assay.learn.draw import Drawer
 from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Saved, Stepped, silent
+from assay.learn.parallel import Ranks, SplitEngine, SplitJudges, Together, joined, threads_of_each
 from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, overlapped, ready_to_evaluate, train_step
@@ -45,7 +46,7 @@ from assay.measure.collapse import find_collapse, values
 from assay.measure.compare import compare
 from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
-from assay.model.load import load_model
+from assay.model.load import load_model, usable_cores
 from assay.reward.rule import find_rule
 from assay.reward.shaping import rule_of
 from assay.rollout.collect import VoidBudget
@@ -54,6 +55,7 @@ from assay.rollout.overlap import weights_of
 from assay.sandbox.probe import allow_unsafe
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
+from assay.tasks.source import TaskSource
 from assay.verify.base import find_verifier, label
 from assay.verify.pool import JudgePool
 
@@ -71,6 +73,10 @@ class Run:
     trackers: tuple[Tracker, ...]
     listen: Listener
 
+    @property
+    def ranks(self) -> Ranks:
+        return self.learner.policy.ranks
+
 
 def train(
     config: RunConfig,
@@ -85,39 +91,45 @@ def train(
     anything is sampled), VoidBudgetExceeded, Collapsed, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
     can be resumed from the step it had reached.
     """
+    with joined() as together, _memory_errors():
+        listen = listen if together.learning.is_first else silent
+        folder = together.learning.first(lambda: _folder(config, out, resume))
+        with _opened(config, folder, listen, together) as run:
+            _go(run)
+    return folder
+
+
+def _folder(config: RunConfig, out: Path, resume: bool) -> RunFolder:
     as_json = config.model_dump(mode="json")
     folder = RunFolder.open(out) if resume else RunFolder.create(out, as_json)
     if resume and folder.config != as_json:
         raise RunFolderError(f"{out} was started with another configuration: resume it without changing any key")
-    with _opened(config, folder, listen) as run, _memory_errors():
-        _go(run)
     return folder
 
 
 @contextlib.contextmanager
-def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[Run]:
+def _opened(config: RunConfig, folder: RunFolder, listen: Listener, together: Together) -> Iterator[Run]:
     allow_unsafe(config.sandbox.unsafe)
-    listen(Began("check", config.tasks.source))
+    ranks = together.learning
     levels = load_levels(config)
     drawer = Drawer(config, levels)
     held_out = load_source(config.tasks, "held_out", config.seed)
     rule = rule_of(config.reward, config.rollout.max_new_tokens)
-    trackers = open_trackers(config.track.to, config, folder.path)
+    trackers = open_trackers(config.track.to, config, folder.path) if ranks.is_first else []
+    tasks = tuple(select(held_out, config.evaluate.problems))
     with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
-        for source in levels:
-            report = check_sources(source, held_out)
-            listen(Checked(report))
-            if report.problems:
-                raise UsageError("; ".join(report.problems[:5]))
-        tasks = tuple(select(held_out, config.evaluate.problems))
-        _certify(config, folder, tasks, judges, listen)
+        ranks.first(lambda: _inspect(config, folder, levels, held_out, tasks, judges, listen))
         listen(Began("load", config.model.name))
         loaded = load_model(config.model)
-        policy = Policy(loaded, config.learn, config.rollout.temperature)
+        if ranks.size > 1 and config.model.threads == 0:
+            torch.set_num_threads(threads_of_each(usable_cores()))
+        policy = Policy(loaded, config.learn, config.rollout.temperature, ranks)
         sampled = loaded if config.rollout.max_lag == 0 else replace(loaded, model=copy.deepcopy(loaded.model))
         engine = open_engine(config, sampled)
+        if ranks.size > 1:
+            engine, judges = SplitEngine(engine, together.sampling), SplitJudges(judges, together.sampling)
         how = config.learn.advantage
-        critic = Critic(loaded, how.critic, config.learn) if isinstance(how, GaeAdvantage) else None
+        critic = Critic(loaded, how.critic, config.learn, ranks) if isinstance(how, GaeAdvantage) else None
         learner = Learner(config, policy, engine, drawer, judges, rule, VoidBudget(config.rollout.void_budget), critic)
         if config.rollout.max_lag:
             learner = overlapped(learner, sampled)
@@ -128,6 +140,25 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener) -> Iterator[
                 learner.overlap.close()
             for tracker in trackers:
                 tracker.close()
+
+
+def _inspect(
+    config: RunConfig,
+    folder: RunFolder,
+    levels: Sequence[TaskSource],
+    held_out: TaskSource,
+    tasks: Sequence[Task],
+    judges: JudgePool,
+    listen: Listener,
+) -> None:
+    """Refuse tasks, a verifier or a rule that nobody should train on."""
+    listen(Began("check", config.tasks.source))
+    for source in levels:
+        report = check_sources(source, held_out)
+        listen(Checked(report))
+        if report.problems:
+            raise UsageError("; ".join(report.problems[:5]))
+    _certify(config, folder, tasks, judges, listen)
 
 
 def _certify(
@@ -156,14 +187,13 @@ def _certify(
 
 
 def _go(run: Run) -> None:
-    config, folder, policy = run.config, run.folder, run.learner.policy
-    checkpoint = latest_checkpoint(folder)
+    config, folder, policy, ranks = run.config, run.folder, run.learner.policy, run.ranks
+    checkpoint = ranks.first(lambda: latest_checkpoint(folder))
     step = 0
     if checkpoint is not None:
         run.listen(Began("load", str(checkpoint)))
         step = int(load_checkpoint(policy, checkpoint, run.learner.critic)["step"])
-    folder.rewind(step)
-    prune(folder, config.learn.keep_last)
+    ranks.first(lambda: _tidy(run, step))
     done = folder.read_metrics("train")
     run.learner.budget.recount(done)
     run.learner.drawer.restore(done, folder.read_rollouts())
@@ -182,8 +212,9 @@ def _go(run: Run) -> None:
             result = train_step(run.learner, step + 1)
             step += 1
             durations.append(perf_counter() - began)
-            folder.log_rollouts(result.rows)
-            folder.log({"step": step, "kind": "train", **result.metrics})
+            if ranks.is_first:
+                folder.log_rollouts(result.rows)
+                folder.log({"step": step, "kind": "train", **result.metrics})
             done.append({"step": step, **result.metrics})
             policy.dirty = False
             _track(run, step, result.metrics)
@@ -193,27 +224,29 @@ def _go(run: Run) -> None:
             best, gain = False, None
             if config.learn.eval_every and step % config.learn.eval_every == 0 and not is_last:
                 evaluation = _evaluated(run, step, "during", baseline)
-                best, gain = _is_best(folder, evaluation), compare(baseline, evaluation, seed=config.seed)
+                best, gain = _is_best(run, evaluation), compare(baseline, evaluation, seed=config.seed)
             if is_last or best or (config.learn.save_every and step % config.learn.save_every == 0):
                 _save(run, step, best)
                 saved = step
             if not is_last and (collapse := find_collapse(done, config, gain)):
-                folder.log({"step": step, "kind": "stop", "sign": collapse.sign, "reason": collapse.sentence})
-                _mark_best_before(folder, step, done, config)
+                if ranks.is_first:
+                    folder.log({"step": step, "kind": "stop", "sign": collapse.sign, "reason": collapse.sentence})
+                    _mark_best_before(folder, step, done, config)
                 if saved < step:
                     _save(run, step, best=False)
                 raise _collapsed(run, step, collapse.sentence)
-        if _is_best(folder, _evaluated(run, step, "after", baseline)):
+        if _is_best(run, _evaluated(run, step, "after", baseline)) and ranks.is_first:
             mark_best(folder, folder_of(folder, step))
             prune(folder, config.learn.keep_last)
     except KeyboardInterrupt:
         # nothing is lost when the interrupt fell between updates; else the step is done again from the last checkpoint
-        if step > saved and not policy.dirty:
-            _save(run, step, best=False)
+        if step > saved and not policy.dirty and ranks.is_first:
+            _write(run, step, best=False)
         raise
     except NonFiniteBatch as error:
         dump = folder.path / f"refused-step-{step + 1:06d}.jsonl"
-        write_jsonl(dump, error.rows)
+        if ranks.is_first:
+            write_jsonl(dump, error.rows)
         raise NonFiniteStep(f"{error}; its {len(error.rows)} completions stand in {dump}") from error
 
 
@@ -244,9 +277,9 @@ def _collapsed(run: Run, step: int, reason: str) -> Collapsed:
 
 def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = None) -> Evaluation:
     """The evaluation at `step`, made now unless the folder holds it already."""
-    for row in read_evaluations(run.folder.evaluations):
-        if row.step == step:
-            return row
+    there = run.ranks.first(lambda: [row for row in read_evaluations(run.folder.evaluations) if row.step == step])
+    if there:
+        return there[0]
     config, learner = run.config, run.learner
     run.listen(Began("evaluate", f"{len(run.held_out)} held-out problems x {config.evaluate.samples}", step))
     began = perf_counter()
@@ -261,22 +294,33 @@ def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = No
         model=learner.policy.loaded.name,
     )
     metrics = result.metrics()
-    run.folder.log_rollouts(rows)
-    run.folder.log({"step": step, "kind": "evaluate", **metrics})
-    append_jsonl(run.folder.evaluations, [to_json(result)])
+    if run.ranks.is_first:
+        run.folder.log_rollouts(rows)
+        run.folder.log({"step": step, "kind": "evaluate", **metrics})
+        append_jsonl(run.folder.evaluations, [to_json(result)])
     _track(run, step, {f"held_out/{name}": value for name, value in metrics.items()})
     gain = compare(baseline, result, seed=config.seed) if baseline is not None else None
     run.listen(Evaluated(kind, result, gain, perf_counter() - began))
     return result
 
 
-def _is_best(folder: RunFolder, evaluation: Evaluation) -> bool:
+def _is_best(run: Run, evaluation: Evaluation) -> bool:
     """Whether no earlier evaluation of a trained policy has a higher held-out pass@1."""
-    trained = [each for each in read_evaluations(folder.evaluations) if each.step > 0]
+    everything = run.ranks.first(lambda: read_evaluations(run.folder.evaluations))
+    trained = [each for each in everything if each.step > 0]
     return all(evaluation.pass_at_1 >= each.pass_at_1 for each in trained)
 
 
+def _tidy(run: Run, step: int) -> None:
+    run.folder.rewind(step)
+    prune(run.folder, run.config.learn.keep_last)
+
+
 def _save(run: Run, step: int, best: bool) -> None:
+    run.ranks.first(lambda: _write(run, step, best))
+
+
+def _write(run: Run, step: int, best: bool) -> None:
     run.listen(Began("save", step=step))
     config, folder = run.config, run.folder
     facts = {

@@ -11,6 +11,7 @@ optimiser; what it took is in the metrics. Departure: the head begins at zero un
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from assay.core.errors import NonFiniteStep
 from assay.core.learning import CriticConfig, LearnConfig
 from assay.learn.batch import Batch, Sample, pack, spread_over
 from assay.learn.optimiser import checkpointed, make_optimiser, step_of
+from assay.learn.parallel import ALONE, Ranks
 from assay.model.load import LoadedModel
 from assay.model.logprobs import hidden_states
 from assay.model.score import load_reward_model
@@ -40,8 +42,8 @@ class CriticUpdate:
 class Critic:
     """`model` and `head` give V; both learn."""
 
-    def __init__(self, loaded: LoadedModel, config: CriticConfig, learn: LearnConfig) -> None:
-        self.config, self.learn_config, self.loaded = config, learn, loaded
+    def __init__(self, loaded: LoadedModel, config: CriticConfig, learn: LearnConfig, ranks: Ranks = ALONE) -> None:
+        self.config, self.learn_config, self.loaded, self.ranks = config, learn, loaded, ranks
         if config.init == "policy":
             self.model = copy.deepcopy(loaded.model)
             self.head = nn.Linear(_width(self.model), 1)
@@ -63,10 +65,16 @@ class Critic:
 
     def values(self, groups: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
         """Per completion [T], the value before each token, without a gradient."""
-        with torch.no_grad():
-            flat = [each.double().cpu() for batch in self._rows(groups) for each in spread_over(self._of(batch), batch)]
-        each = iter(flat)
-        return [[next(each) for _ in group] for group in groups]
+
+        def of(own: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
+            with torch.no_grad():
+                flat = [
+                    each.double().cpu() for batch in self._rows(own) for each in spread_over(self._of(batch), batch)
+                ]
+            each = iter(flat)
+            return [[next(each) for _ in group] for group in own]
+
+        return self.ranks.share(groups, of)
 
     def learn(self, groups: Sequence[Sequence[Sample]]) -> CriticUpdate:
         """Fit to the samples' returns, in the policy's minibatches and epochs. Raises NonFiniteStep."""
@@ -79,16 +87,20 @@ class Critic:
                 part = groups[start : start + per_update]
                 tokens = sum(len(sample.returns) for group in part for sample in group)
                 self.optimiser.zero_grad(set_to_none=True)
-                for batch in self._rows(part):
+                of_part = 0.0
+                for batch in self._rows(self.ranks.own(part)):
                     with checkpointed(self.model, config.gradient_checkpointing):
                         wanted, before = _joined(batch, "returns"), _joined(batch, "values")
                         losses = value_loss(self._of(batch), before, wanted, self.config.value_clip)
                         of_row = losses.sum() / tokens
-                        if not torch.isfinite(of_row):
-                            raise NonFiniteStep(f"the critic's loss is {of_row.item()}: the update was refused")
                         of_row.backward()
-                    loss += of_row.item()
-                norm = step_of(self.optimiser, config.optimiser.max_grad_norm, who="critic: ")
+                    of_part += of_row.item()
+                [of_part] = self.ranks.total([of_part])
+                if not math.isfinite(of_part):
+                    self.optimiser.zero_grad(set_to_none=True)
+                    raise NonFiniteStep(f"the critic's loss is {of_part}: the update was refused")
+                loss += of_part
+                norm = step_of(self.optimiser, config.optimiser.max_grad_norm, who="critic: ", ranks=self.ranks)
                 updates += 1
         returns = torch.tensor([value for group in groups for sample in group for value in sample.returns])
         values = torch.tensor([value for group in groups for sample in group for value in sample.values])
