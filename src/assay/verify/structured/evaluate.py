@@ -230,6 +230,8 @@ def place_of(node: Node, run: Run) -> str:
         return path
     if isinstance(node, Variable):
         return node.name if node.source is None else place_of(node.source, run)
+    if isinstance(node, Each) and node.clauses:  # the list as a whole, not the item that it ended with
+        return place_of(node.clauses[0].source, run) or place_of(node.element, run)
     below = [place_of(each, run) for each in children(node)]
     return next((each for each in below if each.startswith("answer")), next(filter(None, below), ""))
 
