@@ -49,3 +49,10 @@ def test_tokens_and_time_grow_with_what_is_asked():
 
 def test_this_machines_speed_is_measured():
     assert 0.1 < measure_gflops(threads=1, seconds=0.05) < 1e5
+
+
+def test_every_round_of_dynamic_sampling_is_counted():
+    plain, more = estimate(), estimate(rollout={"dynamic": {"kind": "dapo", "max_rounds": 3}})
+    assert more.tokens_per_step == 3 * plain.tokens_per_step
+    assert plain.seconds < more.seconds < 3 * plain.seconds  # the further rounds are sampled, not learnt from
+    assert more.peak == plain.peak

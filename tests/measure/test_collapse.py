@@ -106,6 +106,12 @@ def test_an_entropy_that_rises_with_no_gain_is_seen():
     assert first_stop(flat, learn={"collapse": {"kind": "stop", "entropy_ratio": None}}) is None
 
 
+def test_twice_next_to_nothing_is_none():
+    rows = steps(jitter(2, 0.95, 60), [0.02] * 20 + [0.07] * 40)
+    assert first_stop(rows) is None, "a policy that has converged, at 0.05 nats a token more"
+    assert first_stop(steps(jitter(2, 0.95, 60), [0.02] * 20 + [0.14] * 40))[1] == "scattered"
+
+
 def test_an_entropy_that_falls_to_nothing_is_none():
     rows = steps([min(1.0, 0.5 + 0.01 * step) for step in range(100)], [0.3 * 0.93**step for step in range(100)])
     assert first_stop(rows) is None

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from assay.core.config import RunConfig
+from assay.core.drawing import Dynamic
 from assay.core.learning import GaeAdvantage
 
 TRAIN_SHARE, DECODE_SHARE = 0.4, 0.15
@@ -34,7 +35,7 @@ class Plan:
     critic: int  # weights, gradients and moments of PPO's value model
     activations: int
     cache: int
-    tokens_per_step: int  # at most: completions at their longest
+    tokens_per_step: int  # at most: completions at their longest, every round of dynamic sampling
     steps: int
     evaluation_tokens: int
     matmul_gflops: float
@@ -64,7 +65,9 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
     has_critic = isinstance(config.learn.advantage, GaeAdvantage)
     trained = 6 * (1 + has_critic) * (tokens + prompts) * config.learn.epochs
     training = (trained + 2 * (tokens + prompts) * (has_kl + has_critic)) * count
-    decoding = 2 * tokens * count
+    dynamic = config.rollout.dynamic
+    sampled = tokens * (dynamic.max_rounds if isinstance(dynamic, Dynamic) else 1)
+    decoding = 2 * sampled * count
     seconds = config.learn.steps * (training / TRAIN_SHARE + decoding / DECODE_SHARE) / speed
     seconds += evaluations * 2 * evaluation * count / DECODE_SHARE / speed
     return Plan(
@@ -77,7 +80,7 @@ def plan(config: RunConfig, shape: Any, prompt_tokens: int, gflops: float | None
         critic=4 * count + 12 * trainable if has_critic else 0,
         activations=4 * row * hidden * layers * ACTIVATION_COPIES,
         cache=4 * 2 * config.rollout.batch_size * (prompt_tokens + completion) * heads * head_dim * layers,
-        tokens_per_step=tokens,
+        tokens_per_step=sampled,
         steps=config.learn.steps,
         evaluation_tokens=evaluations * evaluation,
         matmul_gflops=speed / 1e9,
