@@ -110,11 +110,14 @@ def soak(candidates: int, state: Path, quick: bool = False) -> dict[str, object]
 
 
 def troubles(kept: dict[str, object]) -> list[str]:
-    """What is not as it should be, in words. Sizes are compared within one process's life only."""
+    """What is not as it should be, in words. Sizes are the largest of the last five looks against the second look's (at the
+    first, the judge still holds what its imports took; and a zygote that was just replaced has none)."""
     found = [f"candidate {number}: {reason}" for number, reason, _ in kept["wrong"]]  # type: ignore[attr-defined]
     if kept["void"]:
         found.append(f"{kept['void']} verdicts were VOID")
-    first, last = kept["sizes"][0], kept["sizes"][-1]  # type: ignore[index]
+    sizes: list[dict[str, int]] = kept["sizes"]  # type: ignore[assignment]
+    first = sizes[min(1, len(sizes) - 1)]
+    last = {name: max(each[name] for each in sizes[-5:]) for name in first}
     for name in ("judge", "zygote"):
         if last[name] - first[name] > MOST_GROWTH:
             found.append(f"the {name} grew from {first[name]} to {last[name]} bytes")
