@@ -110,14 +110,15 @@ def soak(candidates: int, state: Path, quick: bool = False) -> dict[str, object]
 
 
 def troubles(kept: dict[str, object]) -> list[str]:
-    """What is not as it should be, in words. Sizes are the largest of the last five looks against the second look's (at the
-    first, the judge still holds what its imports took; and a zygote that was just replaced has none)."""
+    """What is not as it should be, in words. Sizes: the largest of the last five looks but the first of all (when the judge
+    still holds what its imports took; and a zygote that was just replaced has none), against the smaller of the first two.
+    """
     found = [f"candidate {number}: {reason}" for number, reason, _ in kept["wrong"]]  # type: ignore[attr-defined]
     if kept["void"]:
         found.append(f"{kept['void']} verdicts were VOID")
     sizes: list[dict[str, int]] = kept["sizes"]  # type: ignore[assignment]
-    first = sizes[min(1, len(sizes) - 1)]
-    last = {name: max(each[name] for each in sizes[-5:]) for name in first}
+    first = {name: min(each[name] for each in sizes[:2]) for name in sizes[0]}
+    last = {name: max(each[name] for each in sizes[1:][-5:] or sizes) for name in first}
     for name in ("judge", "zygote"):
         if last[name] - first[name] > MOST_GROWTH:
             found.append(f"the {name} grew from {first[name]} to {last[name]} bytes")
