@@ -113,8 +113,8 @@ FORCE = {"rows": [{"k": "1", "from": "2026-01-01", "to": None}, {"k": "1", "from
         (cited(in_force={"on": "1 May", "from": "order_id"}), "in_force.on: \"1 May\" is neither a date nor an instant"),
         (cited(in_force={"on": "2026-01-01", "from": "order_id"}), "orders.order_id: \"A\" is neither a date"),
         (cited(in_force={"on": "2026-01-01", "from": "order_id", "through": "cents", "before": "cents"}), "in_force: "),
-        ({"tables": {"orders": [*ORDERS["orders"], {"order_id": "A"}]}, "citations": [CITATION]}, '"A" stands in two rows of orders'),
-        ({"tables": FORCE, "citations": [{"path": "c[*]", "table": "rows", "key": "k", "in_force": {"on": "2026-05-01", "from": "from", "through": "to"}}]}, "stands in two rows"),
+        ({"tables": {"orders": [*ORDERS["orders"], {"order_id": "A"}]}, "citations": [{**CITATION, "equal": ["cents"]}]}, '"A" stands in two rows of orders'),
+        ({"tables": FORCE, "citations": [{"path": "c[*].k", "table": "rows", "key": "k", "equal": ["from"], "in_force": {"on": "2026-05-01", "from": "from", "through": "to"}}]}, "stands in two rows"),
         ({"tables": FORCE, "citations": [{"path": "c[*]", "table": "rows", "key": "k", "in_force": {"on": "2026-05-01T00:00:00Z", "from": "from"}}]}, "not both dates or both instants"),
         ({"schema": {"properties": {"a": {}}, "additionalProperties": False}, **cited()}, "the schema knows no field 'cited'"),
         ({"tables": ORDERS, "database": 5, "citations": [CITATION]}, "database: {\"sqlite\": path}"),
@@ -147,6 +147,14 @@ def test_the_first_and_the_last_day_in_force(on: str, passes: bool, last: str) -
     verdict = judge("grounded", truth, '{"k": "1"}')
     assert verdict.is_pass == passes
     assert passes or verdict.evidence["detail"] == '"1" is not in force'
+
+
+def test_a_key_may_repeat_where_no_field_is_compared() -> None:
+    truth = {"tables": {"lines": [{"order": "A", "n": 1}, {"order": "A", "n": 2}]}}
+    truth["citations"] = [{"path": "ids[*]", "table": "lines", "key": "order", "complete": "row.n > 0"}]  # type: ignore[list-item]
+    assert judge("grounded", truth, '{"ids": ["A"]}').is_pass
+    assert not judge("grounded", truth, '{"ids": ["A", "A"]}').is_pass
+    assert not judge("grounded", truth, '{"ids": []}').is_pass
 
 
 def test_in_force_by_instants() -> None:

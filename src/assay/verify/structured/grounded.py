@@ -183,7 +183,7 @@ def _read(number: int, value: Json, tables: Mapping[str, Table], truth: Mapping[
     equal = _equal(where, value.get("equal", []), table)
     if equal and holder is None:
         raise TruthError(f"{where}.equal: the path ends in a list of keys, so no field stands beside a key")
-    rows, expired = _citable(where, value.get("in_force"), table, key)
+    rows, expired = _citable(where, value.get("in_force"), table, key, is_unique=bool(equal))
     return Citation(
         name=f"citation {value['path']}",
         key=key,
@@ -226,8 +226,11 @@ def _equal(where: str, value: Json, table: Table) -> tuple[tuple[str, str], ...]
     return tuple(pairs)
 
 
-def _citable(where: str, force: Json, table: Table, key: str) -> tuple[dict[Hashable, Row], frozenset[Hashable]]:
-    """The rows that may be cited by key, and the keys that are only in rows out of force."""
+def _citable(
+    where: str, force: Json, table: Table, key: str, *, is_unique: bool
+) -> tuple[dict[Hashable, Row], frozenset[Hashable]]:
+    """The rows that may be cited by key, and the keys that are only in rows out of force. `is_unique`: a key must mean one
+    row, since fields are compared with it."""
     rows: dict[Hashable, Row] = {}
     others: set[Hashable] = set()
     is_in_force = _force(where, force, table) if force is not None else None
@@ -237,7 +240,7 @@ def _citable(where: str, force: Json, table: Table, key: str) -> tuple[dict[Hash
             continue
         if is_in_force is not None and not is_in_force(row):
             others.add(key_of(value))
-        elif key_of(value) in rows:
+        elif is_unique and key_of(value) in rows:
             raise TruthError(f"{where}.key: {show(value)} stands in two rows of {table.name} that could be meant")
         else:
             rows[key_of(value)] = row
