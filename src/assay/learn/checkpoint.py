@@ -31,7 +31,7 @@ from assay.core.run_folder import RunFolder
 from assay.core.types import Json
 from assay.learn.policy import Policy
 from assay.learn.value import Critic
-from assay.model.load import save_model
+from assay.model.load import LoadedModel, save_model
 from assay.rollout.overlap import Weights
 
 TEMPORARY = ".writing-"
@@ -44,18 +44,20 @@ def save_checkpoint(
     facts: Mapping[str, Json],
     critic: Critic | None = None,
     lagged: Sequence[Weights] = (),
+    state: tuple[LoadedModel, dict[str, Any]] | None = None,
 ) -> Path:
     """Write the state after `step` and point `last` at it. `lagged` are the older weights that batches are still sampled
-    with. Raises OutOfDisk, leaving nothing behind."""
+    with; `state`, the whole model and optimiser state where the policy's are sharded. Raises OutOfDisk, leaving nothing
+    behind."""
+    loaded, optimiser = state or (policy.whole(), policy.optimiser_state())
     final = folder_of(run, step)
     temporary = run.checkpoints / f"{TEMPORARY}{final.name}"
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with disk_errors(run.checkpoints):
             (temporary / "training").mkdir(parents=True)
-            loaded = policy.loaded
             save_model(loaded.model, loaded.tokenizer, temporary)
-            torch.save(policy.optimiser.state_dict(), temporary / "training" / "optimiser.pt")
+            torch.save(optimiser, temporary / "training" / "optimiser.pt")
             if policy.config.kl.reset_every:
                 save_file(_weights(policy.reference), temporary / "training" / "reference.safetensors")
             if critic is not None:
@@ -89,7 +91,7 @@ def load_checkpoint(policy: Policy, folder: Path, critic: Critic | None = None) 
     Raises RunFolderError.
     """
     manifest = read_manifest(folder)
-    model = policy.loaded.model
+    model = policy.whole().model
     if (folder / "adapter").is_dir():
         from peft import set_peft_model_state_dict
 
@@ -105,7 +107,7 @@ def load_checkpoint(policy: Policy, folder: Path, critic: Critic | None = None) 
                 f"{folder} holds the weights of another model: {[*missing, *unexpected][:3]} do not match"
             )
     state = torch.load(folder / "training" / "optimiser.pt", weights_only=True, map_location=policy.loaded.device)
-    policy.optimiser.load_state_dict(state)
+    policy.restore(state)
     policy.version = int(manifest["policy"])
     policy.kl_coefficient = float(manifest["kl_coefficient"])
     moved = folder / "training" / "reference.safetensors"

@@ -24,6 +24,7 @@ from assay.learn.kl import ESTIMATORS, adapted, k3
 from assay.learn.objective import clip_counts, surrogate_of
 from assay.learn.optimiser import checkpointed, make_optimiser, step_of
 from assay.learn.parallel import ALONE, Ranks
+from assay.learn.sharded import gather, scatter, shard, sharded_state, whole_state
 from assay.learn.weights import importance
 from assay.model.load import LoadedModel
 from assay.model.logprobs import chosen_logprobs, loss_of
@@ -60,11 +61,35 @@ class Policy:
             self.reference = copy.deepcopy(loaded.model).requires_grad_(False).eval()
         if config.kl.reset_every and self._has_adapter:
             raise ConfigError("learn.kl.reset_every: with LoRA the reference is the base itself; 0 would be right")
+        self._whole = loaded
+        self.is_sharded = config.parallel == "fsdp2" and ranks.size > 1
+        if self.is_sharded:
+            self._whole = replace(loaded, model=copy.deepcopy(loaded.model))
+            shard(loaded.model)
         self._surrogate = surrogate_of(config.loss)
         self._wants_whole = isinstance(config.loss, Gspo) or getattr(config.correction, "level", "") == "sequence"
         self.optimiser = make_optimiser(loaded.model, config.optimiser, config.learning_rate)
         self.dirty = False
         """True from a step's first change to the weights until the trainer has written that step down."""
+
+    def whole(self) -> LoadedModel:
+        """The policy with whole weights, to sample from and to save. Sharded ones are gathered into a copy of their own:
+        every process must take part, and it is out of date after the next update."""
+        if self.is_sharded:
+            gather(self.loaded.model, self._whole.model)
+        return self._whole
+
+    def optimiser_state(self) -> dict[str, Any]:
+        """Whole, as one process would have it; where it is sharded, every process must take part."""
+        state: dict[str, Any] = self.optimiser.state_dict()
+        return whole_state(state) if self.is_sharded else state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up the weights that were read into `whole()`, and the optimiser's state of a checkpoint."""
+        if self.is_sharded:
+            scatter(self._whole.model, self.loaded.model)
+            state = sharded_state(state, self.optimiser)
+        self.optimiser.load_state_dict(state)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -82,7 +107,7 @@ class Policy:
         per_update = -(-len(groups) // config.minibatches)
         parts = [groups[start : start + per_update] for start in range(0, len(groups), per_update)]
         updates = len(parts) * config.epochs
-        mine = [self.rows(self.ranks.own(part)) for part in parts]
+        mine = [self._even(self.rows(self.ranks.own(part)), part) for part in parts]
         minibatches = [[self._prepared(batch, updates) for batch in batches] for batches in mine]
         for _ in range(config.epochs):
             for batches in minibatches:
@@ -92,6 +117,15 @@ class Policy:
         if summary.kl is not None and config.kl.place == "loss":
             self.adapt_kl(counted.kl / config.epochs, counted.completions // config.epochs)  # each is sampled once
         return summary
+
+    def _even(self, batches: list[Batch], part: Sequence[Sequence[Sample]]) -> list[Batch]:
+        """As many as every other process has, where they gather weights together: the rest weigh nothing."""
+        if not self.is_sharded:
+            return batches
+        [most] = self.ranks.largest([len(batches)])
+        filler = self.rows(part[:1])[0]
+        filler = replace(filler, weights=torch.zeros_like(filler.weights))
+        return [*batches, *[filler] * (int(most) - len(batches))]
 
     def rows(self, groups: Sequence[Sequence[Sample]]) -> list[Batch]:
         return pack(groups, row_tokens=self.config.microbatch_tokens, device=self.loaded.device, dtype=self.dtype)
@@ -117,7 +151,7 @@ class Policy:
 
     def reset_reference(self) -> None:
         """Make the policy as it is now its own reference."""
-        self.reference.load_state_dict(self.loaded.model.state_dict())
+        self.reference.load_state_dict(self.whole().model.state_dict())
 
     def _update(self, batches: Sequence[Batch], counted: _Counts) -> None:
         self.optimiser.zero_grad(set_to_none=True)
@@ -130,7 +164,8 @@ class Policy:
                 )
                 loss.backward()
             whole_loss += loss.item()
-            counted.add(batch, loss.item(), logprobs, entropies, self.config)
+            if batch.weights.any():
+                counted.add(batch, loss.item(), logprobs, entropies, self.config)
         [whole_loss] = self.ranks.total([whole_loss])
         if not math.isfinite(whole_loss):
             self.optimiser.zero_grad(set_to_none=True)

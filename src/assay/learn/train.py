@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
+from typing import Any
 
 import torch
 
@@ -46,7 +47,7 @@ from assay.measure.collapse import find_collapse, values
 from assay.measure.compare import compare
 from assay.measure.evaluate import evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
-from assay.model.load import load_model, usable_cores
+from assay.model.load import LoadedModel, load_model, usable_cores
 from assay.reward.rule import find_rule
 from assay.reward.shaping import rule_of
 from assay.rollout.collect import VoidBudget
@@ -124,7 +125,9 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener, together: To
         if ranks.size > 1 and config.model.threads == 0:
             torch.set_num_threads(threads_of_each(usable_cores()))
         policy = Policy(loaded, config.learn, config.rollout.temperature, ranks)
-        sampled = loaded if config.rollout.max_lag == 0 else replace(loaded, model=copy.deepcopy(loaded.model))
+        sampled = policy.whole()
+        if config.rollout.max_lag:
+            sampled = replace(sampled, model=copy.deepcopy(sampled.model))
         engine = open_engine(config, sampled)
         if ranks.size > 1:
             engine, judges = SplitEngine(engine, together.sampling), SplitJudges(judges, together.sampling)
@@ -203,7 +206,7 @@ def _go(run: Run) -> None:
     baseline = _evaluated(run, 0, "before")
     if (overlap := run.learner.overlap) is not None:
         lagged = () if checkpoint is None else read_lagged(checkpoint, policy.loaded.device)
-        overlap.start(step, weights_of(policy.loaded.model, policy.version), lagged)
+        overlap.start(step, weights_of(policy.whole().model, policy.version), lagged)
     try:
         durations: list[float] = []
         while step < config.learn.steps:
@@ -240,8 +243,9 @@ def _go(run: Run) -> None:
             prune(folder, config.learn.keep_last)
     except KeyboardInterrupt:
         # nothing is lost when the interrupt fell between updates; else the step is done again from the last checkpoint
-        if step > saved and not policy.dirty and ranks.is_first:
-            _write(run, step, best=False)
+        # (what is sharded cannot be gathered from processes that are stopping too)
+        if step > saved and not policy.dirty and ranks.is_first and not policy.is_sharded:
+            _write(run, step, best=False, state=(policy.whole(), policy.optimiser_state()))
         raise
     except NonFiniteBatch as error:
         dump = folder.path / f"refused-step-{step + 1:06d}.jsonl"
@@ -317,10 +321,12 @@ def _tidy(run: Run, step: int) -> None:
 
 
 def _save(run: Run, step: int, best: bool) -> None:
-    run.ranks.first(lambda: _write(run, step, best))
+    policy = run.learner.policy
+    state = policy.whole(), policy.optimiser_state()
+    run.ranks.first(lambda: _write(run, step, best, state))
 
 
-def _write(run: Run, step: int, best: bool) -> None:
+def _write(run: Run, step: int, best: bool, state: tuple[LoadedModel, dict[str, Any]]) -> None:
     run.listen(Began("save", step=step))
     config, folder = run.config, run.folder
     facts = {
@@ -331,7 +337,7 @@ def _write(run: Run, step: int, best: bool) -> None:
         "certificate": certificate.id if (certificate := read_certificate(folder.path)) else None,
     }
     lagged = overlap.lagged if (overlap := run.learner.overlap) is not None else ()
-    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts, run.learner.critic, lagged)
+    checkpoint = save_checkpoint(folder, run.learner.policy, step, facts, run.learner.critic, lagged, state)
     if best or best_checkpoint(folder) is None:
         mark_best(folder, checkpoint)
     prune(folder, config.learn.keep_last)

@@ -112,7 +112,7 @@ def train_step(learner: Learner, step: int) -> StepResult:
     times = {"time/learn": ended - learning, "time/step": ended - began}
     learner.drawer.record({"step": step, **metrics}, rows)
     if learner.overlap is not None:
-        learner.overlap.learnt(step, weights_of(policy.loaded.model, policy.version))
+        learner.overlap.learnt(step, weights_of(policy.whole().model, policy.version))
     return StepResult(metrics | times, rows, note)
 
 
@@ -121,7 +121,7 @@ def _gathered(learner: Learner, step: int) -> Gathered:
     drawer, how = learner.drawer, learner.config.rollout.dynamic
     if (overlap := learner.overlap) is not None:
         return gather(drawer.draw(step), lambda n: drawer.draw_more(step, n), lambda *_: overlap.take(step), how)
-    follow(learner.engine, learner.policy.loaded, learner.policy.version)
+    follow(learner.engine, learner.policy.whole(), learner.policy.version)
 
     def collect_round(tasks: Sequence[Task], number: int) -> Collected:
         return _round(learner, step, tasks, number)()
@@ -161,7 +161,7 @@ def overlapped(learner: Learner, copy: LoadedModel) -> Learner:
 
 def ready_to_evaluate(learner: Learner) -> None:
     """The engine samples from the policy as it is now, and nothing else uses it."""
-    loaded, version = learner.policy.loaded, learner.policy.version
+    loaded, version = learner.policy.whole(), learner.policy.version
     if learner.overlap is not None:
         learner.overlap.settle(weights_of(loaded.model, version))
     else:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,8 +24,10 @@ from assay.model.head import Head, find_head
 
 log = logging.getLogger(__name__)
 
+GATHERED = "run_gathered"
 CHUNK_ELEMENTS = 2**24  # logits held at once: 64 MiB in fp32
 
+T = TypeVar("T")
 Objective = Callable[[Tensor, Tensor, slice], Tensor]
 """(log-probs [m], entropies [m], which of the M chosen tokens) -> losses [m], each weighted for the sum over the batch."""
 
@@ -43,9 +45,13 @@ class Row:
 
 def chosen_logprobs(model: Any, row: Row, temperature: float = 1.0) -> Tensor:
     """[M] log-probabilities of the row's targets at `temperature`, without a gradient."""
-    with torch.no_grad():
+
+    def of() -> Tensor:
         hidden, head = _hidden(model, row)
         return _ChunkedHead.values(hidden, head, row.targets, temperature)[0]
+
+    with torch.no_grad():
+        return _gathered(model, of)
 
 
 def loss_of(
@@ -55,17 +61,21 @@ def loss_of(
 
     `whole`: the objective wants all M tokens in one call.
     """
-    hidden, head = _hidden(model, row)
-    weight, bias = (None, None) if head is None else (head.embedding.weight, head.embedding.bias)
-    loss, logprobs, entropies = _ChunkedHead.apply(
-        hidden, weight, bias, head, row.targets, temperature, objective, whole
-    )
-    return loss, logprobs, entropies
+
+    def of() -> tuple[Tensor, Tensor, Tensor]:
+        hidden, head = _hidden(model, row)
+        weight, bias = (None, None) if head is None else (head.embedding.weight, head.embedding.bias)
+        loss, logprobs, entropies = _ChunkedHead.apply(
+            hidden, weight, bias, head, row.targets, temperature, objective, whole
+        )
+        return loss, logprobs, entropies
+
+    return _gathered(model, of)
 
 
 def hidden_states(model: Any, row: Row) -> Tensor:
     """[M, d] last hidden states at the positions that predict the row's targets, with their gradient."""
-    inner = _inner(model)
+    inner = inner_model(model)
     decoder = inner.get_decoder()
     why_not = takes_tree_attention(inner, row.tree.depth)
     if why_not is None:
@@ -87,7 +97,7 @@ def hidden_states(model: Any, row: Row) -> Tensor:
 
 def _hidden(model: Any, row: Row) -> tuple[Tensor, Head | None]:
     """Hidden states [M, d] that predict the targets, and the head; the logits themselves [M, V] where it is None."""
-    causal_lm = _inner(model)
+    causal_lm = inner_model(model)
     head = find_head(causal_lm)
     if head is not None:
         return hidden_states(model, row), head
@@ -98,7 +108,13 @@ def _hidden(model: Any, row: Row) -> tuple[Tensor, Head | None]:
     return torch.cat(parts), None
 
 
-def _inner(model: Any) -> Any:
+def _gathered(model: Any, work: Callable[[], T]) -> T:
+    """Where a model's weights are sharded (learn/sharded), it has a method that runs `work` with them in place."""
+    run: Callable[[Callable[[], T]], T] | None = getattr(model, GATHERED, None)
+    return work() if run is None else run(work)
+
+
+def inner_model(model: Any) -> Any:
     """The transformers model itself, from under an adapter."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
