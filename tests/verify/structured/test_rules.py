@@ -509,6 +509,13 @@ def test_what_the_schema_rules_out(expression: str, sentence: str) -> None:
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "part", ["(true)", "not false", "- 1 == -1", "[1] == [1]", "all([true])", "(true implies true)"]
+)
+def test_many_brackets_beside_each_other_are_not_deep(part: str) -> None:
+    assert value(" and ".join([part] * 100)) is True
+
+
 def test_steps_are_bounded() -> None:
     nested = "all(a + b + c >= 0 for a in answer.l for b in answer.l for c in answer.l)"
     truth = {"rules": [{"name": "cubes", "expr": nested}]}

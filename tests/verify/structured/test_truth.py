@@ -157,6 +157,26 @@ def test_a_key_may_repeat_where_no_field_is_compared() -> None:
     assert not judge("grounded", truth, '{"ids": []}').is_pass
 
 
+def test_where_a_citation_is_wrong() -> None:
+    truth = cited(equal=["cents"], complete="row.cents > 1")
+    a, b = {"id": "A", "cents": 5}, {"id": "B", "cents": 7}
+    for found, path, detail in (
+        ([a], "answer.cited", '"B" is not cited'),
+        ([a, {"id": "C", "cents": 5}], "answer.cited[1].id", '"C" is no order_id of orders'),
+        ([a, {"id": "B", "cents": 5}], "answer.cited[1].id", "cents 5 is not the row's cents 7"),
+        ([a, {"id": "B"}], "answer.cited[1].id", "there is no field 'cents' beside it"),
+        ([b, a, b], "answer.cited[2].id", '"B" is cited already'),
+        ([a, {}], "answer.cited[1].id", "there is no field 'id'"),
+        (5, "answer.cited", "5 is a number, not a list"),
+    ):
+        evidence = judge("grounded", truth, json.dumps({"cited": found})).evidence
+        assert (evidence["rule"], evidence["path"], evidence["detail"]) == ("citation cited[*].id", path, detail)
+    evidence = judge("grounded", cited(at_least=2), json.dumps({"cited": [a]})).evidence
+    assert (evidence["path"], evidence["detail"]) == ("answer.cited", "1 cited; at least 2 would be right")
+    other = judge("grounded", cited(complete="['A']"), json.dumps({"cited": [a, b]})).evidence
+    assert (other["path"], other["detail"]) == ("answer.cited", '"B" is none of those to cite')
+
+
 def test_in_force_by_instants() -> None:
     row = {"k": "1", "from": "2026-02-01T00:00:00+01:00"}
     for on, passes in (
