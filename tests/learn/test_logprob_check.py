@@ -127,3 +127,16 @@ def test_ppo_with_a_critic_raises_the_reward(judges, verifier):
     learner = learner_of(judges, verifier, advantage=how)
     rewards = [train_step(learner, step).metrics["reward"] for step in range(1, 14)]
     assert sum(rewards[-3:]) > sum(rewards[:3]) + 1.0
+
+
+def test_an_interrupt_after_the_critic_has_learnt_leaves_the_step_to_be_done_again(judges, verifier, monkeypatch):
+    learner = learner_of(judges, verifier, advantage={"kind": "gae"})
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(learner.policy, "learn", interrupted)
+    assert not learner.policy.dirty
+    with pytest.raises(KeyboardInterrupt):
+        train_step(learner, 1)
+    assert learner.policy.dirty  # a checkpoint of the step before would hold this step's critic

@@ -70,7 +70,7 @@ class Policy:
         self._wants_whole = isinstance(config.loss, Gspo) or getattr(config.correction, "level", "") == "sequence"
         self.optimiser = make_optimiser(loaded.model, config.optimiser, config.learning_rate)
         self.dirty = False
-        """True from a step's first change to the weights until the trainer has written that step down."""
+        """True from a step's first change to the weights, or a critic's, until the trainer has written that step down."""
 
     def whole(self) -> LoadedModel:
         """The policy with whole weights, to sample from and to save. Sharded ones are gathered into a copy of their own:

@@ -79,6 +79,7 @@ def train_step(learner: Learner, step: int) -> StepResult:
     update, of_critic = None, None
     try:
         if learner.critic is not None and lesson.whole:
+            policy.dirty = True  # from here on the step is done whole or again: the critic has moved
             of_critic = learner.critic.learn(lesson.whole)
         if lesson.groups and not is_critic_warming_up(config, step):
             update = policy.learn(lesson.groups, rate)
