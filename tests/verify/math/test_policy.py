@@ -91,6 +91,8 @@ def test_policies(policy: dict[str, object], truth: str, answer: str, reason: st
         ({"answer": "5", "tolerance": {"absolute": -1}}, "a number above 0"),
         ({"answer": "5", "tolerance": {"digits": 2.5}}, "a whole number"),
         ({"answer": "5", "ordered": "yes"}, "true or false"),
+        ({"answer": "5", "tolerance": {"relative": 1}}, "a number below 1"),
+        ({"answer": ["5"] * 101}, "more than 100"),
         ("1/2x", "cannot be read"),
         ("", "cannot be read"),
         (r"\boxed{5} or \boxed{6}", "is not one box"),
@@ -101,6 +103,11 @@ def test_a_truth_that_cannot_be_read_says_why(truth: object, said: str) -> None:
     with pytest.raises(TruthError, match=said):
         read_case("math", truth)
     assert judge("math", truth, r"\boxed{5}").reason is Reason.BAD_TRUTH
+
+
+def test_the_largest_policies_are_read() -> None:
+    assert verdict({"answer": [str(each) for each in range(100)]}, "99").is_pass
+    assert verdict({"answer": "5", "tolerance": {"relative": 0.999}}, "9").is_pass
 
 
 def test_several_accepted_answers_and_a_box_for_a_truth() -> None:

@@ -8,7 +8,7 @@ else raises NoSet: a set that is not worked out is never compared.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import isqrt
+from math import gcd, isqrt, lcm
 
 from assay.verify.math.number import Exact, exact, tidy
 from assay.verify.math.tree import Negative, Node, Number, Power, Product, Quotient, Root, Sum, Symbol
@@ -104,11 +104,10 @@ def real_roots(of: Coefficients) -> list[tuple[Node, int]]:
 
 
 def _cleared(of: Coefficients) -> list[int]:
-    """The same roots, with integers for coefficients."""
-    below = 1
-    for each in of:
-        below *= each.denominator
-    return [int(each * below) for each in of]
+    """The same roots, with integers for coefficients, as small as can be."""
+    below = lcm(*(each.denominator for each in of))
+    whole = [int(each * below) for each in of]
+    return [each // gcd(*whole) for each in whole]
 
 
 def _rational_root(of: list[int]) -> Fraction | None:

@@ -232,6 +232,8 @@ def unit_label(tokens: list[str]) -> Node | None:
             continue
         power = POWERS.get(token) if at + 1 < len(tokens) else None
         at += power is not None
+        if power is not None and tokens[at] == ".":
+            at += 1
         if at == len(tokens):
             return None
         name = unit_word(tokens[at].rstrip("."))
