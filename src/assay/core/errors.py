@@ -101,9 +101,10 @@ class RankFailed(AssayError):
 
     exit_code = 3
 
-    def __init__(self, message: str, exit_code: int = 3) -> None:
+    def __init__(self, message: str, exit_code: int = 3, *, is_explained: bool = False) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.is_explained = is_explained  # whether the message is the other one's own
 
 
 class NonFiniteStep(AssayError):

@@ -11,6 +11,7 @@ Objects and decisions go over gloo, gradients over what the device has (gloo, NC
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 LONGEST_WAIT = timedelta(hours=2)  # of one process for the others: rollouts may differ that much in length
+FAILED = "assay/failed"  # the key under which a process says why it went
 BUCKET = 2**26  # gradient elements summed in one message
 
 
@@ -114,7 +116,7 @@ class Ranks:
             raise caught
         for rank, (is_done, found) in enumerate(everyone):
             if not is_done:
-                raise RankFailed(f"process {rank} of {self.size}: {found[0]}", exit_code=found[1])
+                raise RankFailed(f"process {rank} of {self.size}: {found[0]}", exit_code=found[1], is_explained=True)
         return [found for _, found in everyone]
 
 
@@ -142,12 +144,28 @@ def joined() -> Iterator[Together]:
     with collective_errors():
         dist.init_process_group(backend, timeout=LONGEST_WAIT)
         groups = [dist.new_group(backend="gloo", timeout=LONGEST_WAIT) for _ in range(2)]
+    board = dist.distributed_c10d._get_default_store()  # torchrun holds it, so that it outlives every process
     try:
         with collective_errors():
             yield Together(*(Ranks(dist.get_rank(), dist.get_world_size(), group) for group in groups))
+    except RankFailed as error:
+        raise _named(error, board) from error
+    except BaseException as error:
+        if TOLD not in getattr(error, "__notes__", ()):
+            board.set(FAILED, json.dumps([dist.get_rank(), _sentence(error), getattr(error, "exit_code", 3)]))
+            error.add_note(TOLD)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
         dist.destroy_process_group()
+
+
+def _named(error: RankFailed, board: Any) -> RankFailed:
+    """With what the other process said before it went, when it did."""
+    if error.is_explained or not board.check([FAILED]):
+        return error
+    rank, sentence, code = json.loads(board.get(FAILED))
+    return RankFailed(f"process {rank} of {dist.get_world_size()}: {sentence}", exit_code=code, is_explained=True)
 
 
 def threads_of_each(cores: int) -> int:

@@ -52,6 +52,8 @@ class VllmEngine:
         self._renderer, self._max_prompt_tokens = ChatRenderer(loaded.tokenizer), max_prompt_tokens
         limit = getattr(loaded.model.config, "max_position_embeddings", None)
         length = max_prompt_tokens + max_new_tokens
+        length = length if limit is None else min(length, limit)
+        on_cpu = loaded.device.type == "cpu"
         with tempfile.TemporaryDirectory(prefix="assay-vllm-") as temporary:
             try:
                 self._llm = vllm.LLM(
@@ -59,7 +61,10 @@ class VllmEngine:
                     dtype=config.dtype,
                     gpu_memory_utilization=config.memory,
                     enforce_eager=config.eager,
-                    max_model_len=length if limit is None else min(length, limit),
+                    max_model_len=length,
+                    # 0.32 sets a seeded request whose prompt was cut back in its generator, which a CPU's cannot be
+                    enable_chunked_prefill=False if on_cpu else None,
+                    max_num_batched_tokens=max(8192, length) if on_cpu else None,
                     max_num_seqs=batch_size,
                     logprobs_mode="processed_logprobs",
                     seed=seed,
