@@ -4,7 +4,7 @@
 
 A seeded sample of all single changes to the syntax trees (comparisons, arithmetic, and/or, conditions, constants, returned
 values, deleted statements). Each mutant is written into a copy of the source tree and judged twice: by the golden rows and
-a short list of bombs, in one process with a time limit, and, if it lives, by the unit tests under tests/verify (without
+a short list of bombs, in one process with a limit of CPU time (a busy machine kills no mutant), and, if it lives, by the unit tests under tests/verify (without
 the golden, property and bomb tests, which take longer). A mutant that changes no verdict and fails no test survives; the
 survivors are printed with their line. Rows that fail without any mutant are left out and counted.
 """
@@ -16,7 +16,9 @@ import ast
 import json
 import os
 import random
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,8 @@ TARGETS = ("verify/extract.py", "verify/math/*.py")
 UNIT_TESTS = ("tests/verify/math", "tests/verify/test_extract.py")
 NOT_UNIT = ("test_golden.py", "test_properties.py", "test_any_text.py", "test_bombs.py", "test_doc.py")
 
+WALL = 60  # seconds of wall for one of CPU: only what sleeps for ever reaches it
+
 COMPARE = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -41,9 +45,11 @@ ARITHMETIC = {
 }  # fmt: skip
 
 GOLDEN_RUN = r"""
-import json, runpy, sys
+import json, resource, runpy, sys
 from pathlib import Path
 from assay.verify.base import judge
+seconds = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 root, known = Path(sys.argv[1]), set(json.loads(Path(sys.argv[2]).read_text()))
 failing = []
 number = -1
@@ -56,14 +62,14 @@ for file in sorted((root / "tests/golden/math").glob("*.jsonl")):
         good = verdict.outcome == row["expect"] and row.get("reason", verdict.reason) == verdict.reason
         if not good and number not in known:
             failing.append(number)
-            if len(sys.argv) <= 3:
+            if len(sys.argv) <= 4:
                 sys.exit(1)
 bombs = runpy.run_path(str(root / "tests/verify/math/bombs.py"))
 for name in ("tower of powers", "binomial to expand", "factorials of factorials", "nested parentheses", "huge sum"):
     if judge("math", "5", "\\boxed{" + bombs["BOMBS"][name]() + "}").outcome != "fail":
         sys.exit(1)
-if len(sys.argv) > 3:
-    Path(sys.argv[3]).write_text(json.dumps(failing))
+if len(sys.argv) > 4:
+    Path(sys.argv[4]).write_text(json.dumps(failing))
 """
 
 
@@ -81,7 +87,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds for the golden rows of one mutant")
+    parser.add_argument("--timeout", type=float, default=20.0, help="CPU-seconds for the golden rows of one mutant")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="assay-mutants-"))
     try:
@@ -98,15 +104,17 @@ def run(folder: Path, wanted: int, seed: int, timeout: float) -> int:
     known = folder / "known.json"
     known.write_text("[]")
     start = time.perf_counter()
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     if golden(folder, timeout * 5, str(folder / "failing.json")) != 0:
         print("The golden rows do not run without a mutant.")
         return 2
     failing = json.loads((folder / "failing.json").read_text())
     known.write_text(json.dumps(failing))
-    base = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    base = after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime
     mutants = sample(folder, wanted, seed)
     print(
-        f"{len(mutants)} mutants, seed {seed}; golden rows take {base:.1f} s; {len(failing)} rows fail without a mutant"
+        f"{len(mutants)} mutants, seed {seed}; golden rows take {base:.1f} CPU-s; {len(failing)} rows fail without a mutant"
     )
     killed = {"golden": 0, "time": 0, "unit": 0}
     survivors: list[Mutant] = []
@@ -157,7 +165,7 @@ def judged(folder: Path, timeout: float) -> str | None:
     ]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment(folder), capture_output=True, timeout=timeout * 2, check=False
+            command, cwd=folder, env=environment(folder), capture_output=True, timeout=timeout * WALL, check=False
         )
     except subprocess.TimeoutExpired:
         return "unit"
@@ -170,14 +178,16 @@ def golden(folder: Path, timeout: float, report: str = "") -> int | None:
         str(folder / "golden_run.py"),
         str(folder),
         str(folder / "known.json"),
+        str(int(timeout) + 1),
         *filter(None, [report]),
     ]
     try:
-        return subprocess.run(
-            command, cwd=folder, env=environment(folder), capture_output=True, timeout=timeout, check=False
+        code = subprocess.run(
+            command, cwd=folder, env=environment(folder), capture_output=True, timeout=timeout * WALL, check=False
         ).returncode
     except subprocess.TimeoutExpired:
         return None
+    return None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
 
 
 def environment(folder: Path) -> dict[str, str]:

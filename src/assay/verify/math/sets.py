@@ -131,7 +131,7 @@ def _built(node: Builder) -> Pieces:
         is_whole = is_whole or domain in ("integers", "naturals")
         if domain != "integers":
             found = intersection(found, _condition(condition, name, domain))
-    if not found and len(conditions) > 1:
+    if not found and sum(not _domain(each, name) for each in conditions) > 1:
         raise NoSet("conditions that exclude each other: a comma may mean or")
     if is_whole:
         found = _integers(found, any(_domain(each, name) == "naturals" for each in conditions))
