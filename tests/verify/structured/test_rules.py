@@ -14,6 +14,7 @@ from assay.core.types import Reason
 from assay.verify.base import judge, read_case
 from assay.verify.structured.document import exact
 from assay.verify.structured.evaluate import Run, compiled
+from assay.verify.structured.functions import FUNCTIONS
 from assay.verify.structured.parse import Unreadable, parse
 from assay.verify.structured.tables import read_tables
 from assay.verify.structured.value import Failure, decimal_text, show
@@ -196,6 +197,7 @@ def value(expression: str, answer: Any = ANSWER) -> Any:
         ("money('12.30')", Fraction("12.3")),
         ("money('-0.05')", Fraction("-0.05")),
         ("money(12.3)", Fraction("12.3")),
+        ("money(12.34)", Fraction("12.34")),
         ("money('12', 0)", 12),
         ("money('1.250', 3)", Fraction("1.25")),
         ("starts_with(answer.text, 'Ab')", True),
@@ -364,6 +366,7 @@ def test_what_has_no_value(expression: str, detail: str, place: str) -> None:
         ),
         ("all(p[1] < p[0] for p in pairs(answer.list))", "answer.list", "2 < 1 does not hold"),
         ("lookup(tables.stock, 'id', answer.items[1].id).have == 4", "answer.items[1].id", "3 == 4 does not hold"),
+        ("date(answer.day) > date('2026-03-14')", "answer.day", "2026-03-14 > 2026-03-14 does not hold"),
         ("false", "", "is false"),
         ("all([true, false])", "", "all(...) is false"),
     ],
@@ -514,6 +517,43 @@ def test_what_the_schema_rules_out(expression: str, sentence: str) -> None:
 )
 def test_many_brackets_beside_each_other_are_not_deep(part: str) -> None:
     assert value(" and ".join([part] * 100)) is True
+
+
+ARGUMENTS = {
+    (1, 1): "all any sum count unique distinct sort pairs indexed length keys values has abs floor ceil decimal lower "
+    "instant date days hours minutes seconds local_date local_time weekday",
+    (2, 2): "zip same_set same_items subset starts_with ends_with contains",
+    (3, 3): "round",
+    (1, 2): "money",
+    (1, 64): "min max",
+    (3, 15): "lookup exists",
+}
+OVER_LISTS = "all any sum count min max unique distinct sort pairs indexed length"
+
+
+def test_how_many_arguments_each_function_takes() -> None:
+    known = {name for names in ARGUMENTS.values() for name in names.split()}
+    assert known == set(FUNCTIONS)
+    for (least, most), names in ARGUMENTS.items():
+        for name in names.split():
+            for count in (least - 1, least, most, most + 1):
+                call = f"{name}({', '.join(['answer.n'] * count)})"
+                if least <= count <= most:
+                    assert parse(call)
+                else:
+                    with pytest.raises(Unreadable, match="would be right, not"):
+                        parse(call)
+            if name in OVER_LISTS.split():
+                assert parse(f"{name}(x for x in answer.list)")
+            else:
+                with pytest.raises(Unreadable, match="takes no `for`"):
+                    parse(f"{name}(x for x in answer.list)")
+
+
+def test_how_deep_a_rule_may_be() -> None:
+    assert parse("(" * 59 + "true" + ")" * 59)
+    with pytest.raises(Unreadable, match="nested deeper than 60"):
+        parse("(" * 60 + "true" + ")" * 60)
 
 
 def test_steps_are_bounded() -> None:
