@@ -22,6 +22,9 @@ from assay.verify.math.relations import (
     compare_equations,
     compare_inequalities,
     each_named,
+    have_names,
+    is_by_place,
+    is_half_named,
     is_in_order,
     is_solved,
     is_turned,
@@ -59,6 +62,8 @@ def compare(truth: Node, answer: Node, policy: Policy) -> Reason:
     """CORRECT, WRONG_VALUE, WRONG_UNIT, WRONG_FORM or UNDECIDED. Raises TooLarge."""
     if type(truth) is Number and type(answer) is Number and policy.tolerance is None:
         return _in_its_base(truth, answer) if truth.value == answer.value else WRONG
+    if isinstance(answer, Listing) and is_half_named(answer) and is_by_place(truth):
+        return UNDECIDED  # `A = 2, 3` for A = 2, B = 3
     return _compare(settled(truth), settled(answer), policy)
 
 
@@ -189,6 +194,8 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
         answer = Listing(named, ",")
     if isinstance(answer, Relation) and answer.signs == ("in",):
         answer = answer.sides[1]
+    if have_names(truth) and not (isinstance(answer, Listing) and isinstance(answer.items[0], Relation)):
+        return compare_named(truth, answer, policy)
     if isinstance(answer, Bracketed):
         if are_bounds(truth):
             return compare_sets(truth, answer)
@@ -210,6 +217,16 @@ def compare_listing(truth: Listing, answer: Node, policy: Policy) -> Reason:
     if policy.ordered or any(isinstance(each, Constant) and each.name == "dots" for each in (*right, *given)):
         return in_order(right, given, within(policy))
     return _in_any_order(right, given, policy)
+
+
+def compare_named(truth: Listing, answer: Node, policy: Policy) -> Reason:
+    """`x = 2, y = -1` and values without names: in the order of the truth, or as a tuple in that of the alphabet."""
+    if isinstance(answer, Listing):
+        return in_order(truth.items, answer.items, within(policy))
+    values = values_by_name(truth.items)
+    if isinstance(answer, Bracketed) and _shape(answer) == "()" and values is not None:
+        return in_order(values, answer.items, within(policy))
+    return WRONG
 
 
 def compare_bracketed(truth: Bracketed, answer: Node, policy: Policy) -> Reason:

@@ -128,6 +128,25 @@ def values_by_name(items: tuple[Node, ...]) -> tuple[Node, ...] | None:
     return tuple(each.value for each in found) if names == sorted(set(names)) else None
 
 
+def have_names(node: Listing) -> bool:
+    """Values of several things, each with its name: not `x = 3, x = -2`, nor `x_1 = 3, x_2 = -2`."""
+    if not all(isinstance(each, Relation) and named_value(each) is not None for each in node.items):
+        return False
+    return common_values(node.items) is None
+
+
+def is_half_named(node: Listing) -> bool:
+    """`x = 3, -2`, where the second is another value of x."""
+    return 0 < sum(isinstance(each, Relation) for each in node.items) < len(node.items)
+
+
+def is_by_place(node: Node) -> bool:
+    """Does each of its values belong to another thing: a tuple, or values with names?"""
+    if isinstance(node, Listing):
+        return have_names(node)
+    return (isinstance(node, Bracketed) and node.left != "\\{") or each_named(node) is not None
+
+
 def are_bounds(node: Listing) -> bool:
     """Inequalities only, which hold together: `x >= -2, x < 5`."""
     return node.joiner != "or" and all(
