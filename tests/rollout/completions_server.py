@@ -11,6 +11,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
@@ -122,7 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         if server.key and self.headers.get("Authorization") != f"Bearer {server.key}":
             return self.reply(401, {"error": {"message": "Unauthorized"}})
         if self.path == "/collective_rpc" and body["method"] == "reload_weights":
-            weights = load_file(f"{body['kwargs']['weights_path']}/model.safetensors")
+            files = sorted(Path(body["kwargs"]["weights_path"]).glob("*.safetensors"))
+            weights = {name: tensor for file in files for name, tensor in load_file(file).items()}
             MODEL.submit(server.loaded.model.load_state_dict, weights).result()
             server.has_stale_prefixes = True
             return self.reply(200, {"results": [None]})

@@ -1,17 +1,22 @@
 """Sampling over HTTP from a real server on a loopback port: what passes is tried again, all else is one sentence."""
 
 import asyncio
+import json
 import math
 import time
+from functools import partial
 
 import pytest
 import torch
 from completions_server import NAME, serving
 from letters import model_of_letters
+from safetensors.torch import load_file
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from assay.core.config import ServerConfig
 from assay.core.errors import ConfigError, EngineError, UsageError
 from assay.core.types import Message
+from assay.model.load import describe
 from assay.rollout import connection
 from assay.rollout.engine import Request, Sampling, follow
 from assay.rollout.server_engine import ServerEngine, check_server
@@ -235,6 +240,28 @@ def test_new_weights_are_handed_over_once_per_version(engine_of, loaded, tmp_pat
         ):
             assert ours.equal(theirs)
     assert [each.name for each in tmp_path.iterdir()] == ["policy"]
+
+
+@pytest.mark.parametrize("shard_size", ["50GB", "20KB"])
+def test_a_tied_head_is_handed_over_by_its_own_name(loaded, tmp_path, monkeypatch, shard_size):
+    config = LlamaConfig.from_dict(loaded.model.config.to_dict() | {"tie_word_embeddings": True})
+    learner = describe(LlamaForCausalLM(config).eval(), loaded.tokenizer, "tied")
+    monkeypatch.setattr(
+        learner.model, "save_pretrained", partial(learner.model.save_pretrained, max_shard_size=shard_size)
+    )
+    with serving(model_of_letters()) as server:
+        monkeypatch.setattr(server, "loaded", learner)
+        engine = ServerEngine(
+            ServerConfig(url=server.url, weights_folder=str(tmp_path)), loaded.tokenizer, eos_ids=loaded.eos_ids
+        )
+        follow(engine, learner, 1)
+    folder = tmp_path / "policy"
+    head = load_file(folder / "head.safetensors")["lm_head.weight"]
+    assert head.equal(learner.model.get_input_embeddings().weight)
+    index = folder / "model.safetensors.index.json"
+    assert index.is_file() == (shard_size == "20KB")
+    if index.is_file():
+        assert json.loads(index.read_text())["weight_map"]["lm_head.weight"] == "head.safetensors"
 
 
 def test_a_server_that_takes_no_weights_is_no_server_to_train_with(server, engine_of, loaded):

@@ -13,6 +13,7 @@ covered.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -92,6 +93,7 @@ class ServerEngine:
         fresh = folder.with_name(f"policy-{os.getpid()}.writing")
         shutil.rmtree(fresh, ignore_errors=True)
         save_model(loaded.model, loaded.tokenizer, fresh)
+        _write_tied_head(loaded.model, fresh)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(fresh, folder)
         root = self._connection.url.removesuffix("/v1")
@@ -221,6 +223,32 @@ def check_server(config: ServerConfig) -> None:
             "weights_folder to a folder that the server (vLLM with VLLM_SERVER_DEV_MODE=1) sees under the same path. "
             "A server whose weights stay as they are will do for `assay eval`"
         )
+
+
+def _write_tied_head(model: Any, folder: Path) -> None:
+    """Write a head that is tied to the embeddings a second time, under its own name, beside the weights in `folder`.
+
+    A checkpoint leaves it out. vLLM (0.32, on a CPU) lays a head out in a copy of its own, and a reload that does not
+    name it leaves that copy as it was: new layers under an old head, without an error.
+    """
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not inner.config.get_text_config().tie_word_embeddings:
+        return
+    names = {id(module): name for name, module in inner.named_modules()}
+    table, head = (
+        f"{names[id(module)].removesuffix('.base_layer')}.weight"
+        for module in (inner.get_input_embeddings(), inner.get_output_embeddings())
+    )
+    index = folder / "model.safetensors.index.json"
+    listed = json.loads(index.read_text()) if index.is_file() else None
+    with safe_open(folder / (listed["weight_map"][table] if listed else "model.safetensors"), framework="pt") as file:
+        save_file({head: file.get_tensor(table)}, folder / "head.safetensors")
+    if listed:
+        listed["weight_map"][head] = "head.safetensors"
+        index.write_text(json.dumps(listed))
 
 
 def _choice(answer: Mapping[str, Any], url: str) -> Mapping[str, Any]:
