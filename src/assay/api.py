@@ -110,8 +110,7 @@ def evaluate(
     Raises UsageError, ConfigError, ModelError, VoidBudgetExceeded.
     """
     from assay.measure.evaluate import evaluate_as
-    from assay.model.load import load_model
-    from assay.rollout.torch_engine import TorchEngine
+    from assay.rollout.open import open_engine_to_evaluate
     from assay.sandbox.probe import allow_unsafe
     from assay.tasks.load import load_source as load
     from assay.tasks.load import select
@@ -128,9 +127,7 @@ def evaluate(
     source = load(chosen.tasks, split, chosen.seed)
     rollout = chosen.rollout
     allow_unsafe(chosen.sandbox.unsafe)
-    engine = TorchEngine(
-        load_model(chosen.model), batch_size=rollout.batch_size, max_prompt_tokens=rollout.max_prompt_tokens
-    )
+    engine = open_engine_to_evaluate(chosen)
     with JudgePool(rollout.judge_workers, rollout.judge_timeout) as judges:
         evaluation, _ = evaluate_as(chosen, engine, select(source, chosen.evaluate.problems), judges, model=name)
     return evaluation

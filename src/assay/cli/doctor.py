@@ -209,7 +209,10 @@ EXTRAS = {
     "data": "parquet files and hub data sets",
     "gym": "reasoning-gym's tasks",
     "math": "Math-Verify, the second opinion on the math verifier",
+    "units": "pint, for answers in convertible units",
     "proofs": "Z3, for what formulas entail",
+    "constraint": "OR-Tools, for task generators that certify the best plan",
+    "sql": "DuckDB, for tables that stand in its files",
     "trackers": "TensorBoard, trackio, wandb or MLflow beside metrics.jsonl",
 }
 
