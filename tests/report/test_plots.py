@@ -71,6 +71,8 @@ def test_tick_labels(value: float, label: str) -> None:
     assert tick_label(value) == label
 
 
+@example([5e-324])
+@example([1e6, 1e6 + 1e-10])
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=40))
 def test_every_line_stays_inside_its_box(values: list[float | None]) -> None:
     chart = line_chart("t", [line(*values)])

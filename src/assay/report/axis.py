@@ -30,8 +30,8 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """
     if not (math.isfinite(low) and math.isfinite(high)) or high < low:
         raise ValueError(f"an axis needs finite ends in order, not {low} and {high}")
-    if high == low:
-        pad = abs(high) / 2 or 0.5
+    if high - low <= max(1e-12 * max(abs(low), abs(high)), 1e-290):  # no spread that a double could be divided by
+        pad = abs(high) / 2 if abs(high) > 1e-290 else 0.5
         low, high = low - pad, high + pad
     step = _nice((high - low) / count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
