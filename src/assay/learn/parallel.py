@@ -148,15 +148,17 @@ def joined() -> Iterator[Together]:
     try:
         with collective_errors():
             yield Together(*(Ranks(dist.get_rank(), dist.get_world_size(), group) for group in groups))
+        signal.signal(signal.SIGTERM, before)
     except RankFailed as error:
+        _end_undisturbed()
         raise _named(error, board) from error
     except BaseException as error:
+        _end_undisturbed()
         if TOLD not in getattr(error, "__notes__", ()):
             board.set(FAILED, json.dumps([dist.get_rank(), _sentence(error), getattr(error, "exit_code", 3)]))
             error.add_note(TOLD)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
         dist.destroy_process_group()
 
 
@@ -245,7 +247,13 @@ def _sentence(error: BaseException) -> str:
     return text if hasattr(error, "exit_code") else f"{type(error).__name__}: {text}"
 
 
+def _end_undisturbed() -> None:
+    """torchrun stops the others as soon as it sees one gone: what they have found out must be said first."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _told_to_stop(*_: Any) -> None:
+    _end_undisturbed()
     raise RankFailed(
         "this process was told to stop, because another one ended or the machine wants it back; the run goes on from its "
         "last checkpoint with --resume"
