@@ -98,7 +98,9 @@ CASES = {
     "stablelm": Case("StableLm", GROUPED, False, False),
     "nemotron": Case("Nemotron", GROUPED, False, False),
     "mamba, no attention": Case("Mamba", {"state_size": 4}, False, False),
-    "modernbert": Case("ModernBertDecoder", {"bos_token_id": 1, "cls_token_id": 1, "sep_token_id": 1}, False, False, None),
+    "modernbert": Case(
+        "ModernBertDecoder", {"bos_token_id": 1, "cls_token_id": 1, "sep_token_id": 1}, False, False, None
+    ),
 }
 
 

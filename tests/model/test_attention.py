@@ -90,22 +90,34 @@ def test_the_packed_row_is_exact(name, temperature):
     assert difference.abs().max() < 5e-5
 
 
-def test_long_groups_take_a_block_per_completion_and_stay_exact(monkeypatch):
-    monkeypatch.setattr(attention, "LONG_GROUP", 3)
-    model, groups = build(CONFIGS["llama"]), some_groups()
+@pytest.mark.parametrize("alike", [0.0, 0.75, 1.0])
+def test_completions_are_padded_to_their_kinds_length_and_stay_exact(alike, monkeypatch):
+    monkeypatch.setattr(attention, "ALIKE", alike)
+    model, groups = build(CONFIGS["llama, grouped queries, tied"]), some_groups()
     (batch,) = packed(groups)
-    assert len(batch.row.tree.blocks) > len(groups) + 1
+    tree = batch.row.tree
+    assert (tree.blocks[-1].stop > len(batch.row.tokens)) == (alike < 1)
+    assert (chosen_logprobs(model, batch.row) - plain_logprobs(model, groups)).abs().max() < 5e-5
+
+
+def test_completions_of_one_length_need_no_padding():
+    model, groups = build(CONFIGS["llama"]), some_groups()
+    for group in groups:
+        for place, sample in enumerate(group):
+            completion = Completion("", tuple(range(5 + place, 10 + place)), (-1.0,) * 5)
+            group[place] = Sample(sample.prompt, completion, (1.0,) * 5, 1.0)
+    (batch,) = packed(groups)
+    assert batch.row.tree.spread is None
     assert (chosen_logprobs(model, batch.row) - plain_logprobs(model, groups)).abs().max() < 5e-5
 
 
 def test_a_wrong_tree_is_not_exact():
-    # the test above can fail: let completions of a group see each other
+    # the tests above can fail: let a completion see what comes after
     model, groups = build(CONFIGS["llama"]), some_groups()
     (batch,) = packed(groups)
     for block in batch.row.tree.blocks:
         if block.mask is not None:
-            causal = torch.full_like(block.mask, float("-inf")).triu(block.mask.shape[1] - block.mask.shape[0] + 1)
-            block.mask.copy_(causal)
+            block.mask.zero_()
     assert (chosen_logprobs(model, batch.row) - plain_logprobs(model, groups)).abs().max() > 1e-3
 
 

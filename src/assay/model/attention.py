@@ -3,7 +3,8 @@
 The row is `[common prefix | suffix 1 | y11 .. y1G | suffix 2 | y21 .. y2G | ...]`: the prefix that all prompts share,
 then each prompt's own ending followed by its completions. A completion sees the prefix, its prompt's ending and
 itself, which is exactly what it would see alone, so the log-probabilities are those of the plain forward pass
-(largest difference 1.5e-5 in fp32 on SmolLM2-135M) without padding and without repeating a prompt.
+(largest difference 1.5e-5 in fp32 on SmolLM2-135M) without repeating a prompt. Only inside the attention are a group's
+completions padded, to their own kind's length, so that those of about one length are computed as one batch.
 
 The attention is registered with transformers' AttentionInterface: every architecture that dispatches through it keeps
 its own forward. Not covered: sliding windows shorter than the longest path, and models with state other than keys and
@@ -28,27 +29,34 @@ from assay.model.head import REFUSALS, evaluating, ordinary_tokens
 
 NAME = "assay_tree"
 LEAST_SAVED = 32  # tokens; what a forward pass of its own costs in reading the weights
-LONG_GROUP = 2048  # tokens; above it each completion is a block of its own, so that masks stay small
+ALIKE = 0.75  # completions are padded to one length when the shortest is at least this share of the longest
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Queries `[start, stop)` attend to the key ranges `before` in full, and to themselves through `mask`
-    ([queries, keys] additive, None: causally)."""
+    """`count` stretches of one length, from `start` to `stop`: each attends to the key ranges `before` in full and to
+    itself causally, and `mask` [length, before + length] (additive) says so where sdpa's own causal mask does not."""
 
     start: int
     stop: int
+    count: int
     before: tuple[tuple[int, int], ...]
     mask: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The shape of a packed row: positions [N], blocks in order (they cover the row), and the longest path."""
+    """The shape of a packed row of N tokens: positions [N], the longest path, and the blocks.
+
+    Blocks cover the padded row of L >= N places, which `spread` makes of the row and `gather` makes the row of again;
+    None where the two are the same.
+    """
 
     positions: Tensor  # [N]
-    blocks: tuple[Block, ...]
     depth: int
+    blocks: tuple[Block, ...]
+    spread: Tensor | None  # [L] the token that stands at each place
+    gather: Tensor | None  # [N] the place of each token
 
 
 def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
@@ -97,37 +105,63 @@ def build_tree(
 ) -> Tree:
     """The tree of a common prefix of `prefix` tokens and, per group, (suffix length, completion lengths)."""
     positions: list[Tensor] = [torch.arange(prefix)]
-    blocks: list[Block] = [Block(0, prefix, (), None)] if prefix else []
-    shared = ((0, prefix),) if prefix else ()
-    at, depth = prefix, prefix
+    spread: list[Tensor] = [torch.arange(prefix)]
+    stands = [(0, prefix, 0)]  # in the row, how many tokens, in the padded row
+    blocks: list[Block] = []
+    masks: dict[tuple[int, int], Tensor] = {}
+    depth = prefix
+
+    def add(count: int, length: int, before: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+        start = blocks[-1].stop if blocks else 0
+        seen = sum(stop - start for start, stop in before)
+        if seen and (seen, length) not in masks:
+            masks[seen, length] = _causal_after(seen, length).to(device=device, dtype=dtype)
+        blocks.append(Block(start, start + count * length, count, before, masks.get((seen, length))))
+        return start, start + count * length
+
+    shared = (add(1, prefix, ()),) if prefix else ()
+    at = prefix
     for suffix, lengths in groups:
-        start, end = at, at + suffix + sum(lengths)
         positions.append(torch.arange(prefix, prefix + suffix))
         positions += [torch.arange(prefix + suffix, prefix + suffix + length) for length in lengths]
         depth = max(depth, prefix + suffix + max(lengths, default=0))
-        if end - start <= LONG_GROUP:
-            mask = _group_mask(prefix, suffix, lengths).to(device=device, dtype=dtype)
-            blocks.append(Block(start, end, shared, mask))
+        inner = shared
+        if suffix:
+            own = add(1, suffix, shared)
+            spread.append(torch.arange(at, at + suffix))
+            stands.append((at, suffix, own[0]))
+            inner = (*shared, own)
+        starts = [at + suffix + sum(lengths[:place]) for place in range(len(lengths))]
+        for kind in _kinds(lengths):
+            longest = max(lengths[place] for place in kind)
+            first, _ = add(len(kind), longest, inner)
+            for index, place in enumerate(kind):  # padded with its last token, which nobody looks at
+                spread.append(starts[place] + torch.arange(longest).clamp(max=lengths[place] - 1))
+                stands.append((starts[place], lengths[place], first + index * longest))
+        at += suffix + sum(lengths)
+    places = torch.cat(spread)
+    if len(places) == at and bool((places == torch.arange(at)).all()):
+        return Tree(torch.cat(positions).to(device), depth, tuple(blocks), None, None)
+    gather = torch.empty(at, dtype=torch.long)
+    for start, length, place in stands:
+        gather[start : start + length] = torch.arange(place, place + length)
+    return Tree(torch.cat(positions).to(device), depth, tuple(blocks), places.to(device), gather.to(device))
+
+
+def _kinds(lengths: Sequence[int]) -> list[list[int]]:
+    """Completions (their places) of about one length each; without those of none."""
+    kinds: list[list[int]] = []
+    for place in sorted((place for place, length in enumerate(lengths) if length), key=lambda place: -lengths[place]):
+        if kinds and lengths[place] >= ALIKE * lengths[kinds[-1][0]]:
+            kinds[-1].append(place)
         else:
-            if suffix:
-                blocks.append(Block(start, start + suffix, shared, None))
-            inner = (*shared, (start, start + suffix)) if suffix else shared
-            first = start + suffix
-            for length in lengths:
-                if length:
-                    blocks.append(Block(first, first + length, inner, None))
-                first += length
-        at = end
-    return Tree(torch.cat(positions).to(device), tuple(blocks), depth)
+            kinds.append([place])
+    return [sorted(kind) for kind in kinds]
 
 
-def _group_mask(prefix: int, suffix: int, lengths: Sequence[int]) -> Tensor:
-    """0 where a token of the group may look, -inf elsewhere: [group, prefix + group]."""
-    owner = torch.cat([torch.zeros(suffix), *(torch.full((length,), i + 1.0) for i, length in enumerate(lengths))])
-    order = torch.arange(len(owner))
-    sees = (order[:, None] >= order) & ((owner == 0) | (owner[:, None] == owner))  # the suffix, or its own completion
-    sees = torch.cat([torch.ones(len(owner), prefix, dtype=torch.bool), sees], dim=1)
-    return torch.zeros(sees.shape).masked_fill(~sees, float("-inf"))
+def _causal_after(seen: int, length: int) -> Tensor:
+    """0 over `seen` keys and over what came before in a stretch, -inf elsewhere: [length, seen + length]."""
+    return torch.full((length, seen + length), float("-inf")).triu(seen + 1)
 
 
 def tree_attention(
@@ -145,11 +179,12 @@ def tree_attention(
     if tree is None:
         raise RuntimeError("tree attention needs the row's tree: call the model through assay.model.logprobs")
     refuse_own_terms(module, terms, tree.depth)
+    if tree.spread is not None:
+        query, key, value = (states.index_select(2, tree.spread) for states in (query, key, value))
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:  # grouped queries: sdpa's own grouping leaves the fast CPU kernel
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-    # blocks cover the row, and what a block sees before itself are blocks: split once, so that the backward pass joins
-    # the pieces instead of adding up a zero-filled row for each slice
+    # split once, so that the backward pass joins the pieces instead of adding up a zero-filled row for each slice
     sizes = [block.stop - block.start for block in tree.blocks]
     key_of, value_of = (
         {(block.start, block.stop): piece for block, piece in zip(tree.blocks, whole.split(sizes, dim=2), strict=True)}
@@ -157,24 +192,34 @@ def tree_attention(
     )
     out = []
     for block, queries in zip(tree.blocks, query.split(sizes, dim=2), strict=True):
-        spans = (*block.before, (block.start, block.stop))
-        keys = torch.cat([key_of[span] for span in spans], dim=2) if block.before else key_of[spans[0]]
-        values = torch.cat([value_of[span] for span in spans], dim=2) if block.before else value_of[spans[0]]
-        mask = block.mask
-        if mask is None and block.before:
-            mask = _after(keys.shape[2], queries.shape[2], query)
-        out.append(
-            scaled_dot_product_attention(
-                queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=mask is None, scale=scaling
-            )
-        )
-    return torch.cat(out, dim=2).transpose(1, 2).contiguous(), None  # [1, N, H, D]
+        here = (block.start, block.stop)
+        found = scaled_dot_product_attention(
+            _stretches(queries, block.count),
+            _after(key_of, block, here),
+            _after(value_of, block, here),
+            attn_mask=block.mask,
+            dropout_p=dropout,
+            is_causal=block.mask is None,
+            scale=scaling,
+        )  # [count, H, length, D]
+        out.append(found.transpose(1, 2).flatten(0, 1))
+    joined = torch.cat(out)  # [L, H, D]
+    if tree.gather is not None:
+        joined = joined.index_select(0, tree.gather)
+    return joined[None], None  # [1, N, H, D]
 
 
-def _after(keys: int, queries: int, like: Tensor) -> Tensor:
-    """Causal over the last `queries` keys, open over those before them: [queries, keys]."""
-    full = torch.full((queries, keys), float("-inf"), dtype=like.dtype, device=like.device)
-    return full.triu(keys - queries + 1)
+def _stretches(states: Tensor, count: int) -> Tensor:
+    """[1, H, count * length, D] as [count, H, length, D]."""
+    return states if count == 1 else states[0].unflatten(1, (count, -1)).transpose(0, 1)
+
+
+def _after(pieces: Mapping[tuple[int, int], Tensor], block: Block, here: tuple[int, int]) -> Tensor:
+    """What a block's stretches see, [count, H, before + length, D]."""
+    own = _stretches(pieces[here], block.count)
+    if not block.before:
+        return own
+    return torch.cat([*(pieces[span].expand(block.count, -1, -1, -1) for span in block.before), own], dim=2)
 
 
 AttentionInterface.register(NAME, tree_attention)
