@@ -42,6 +42,8 @@ VERIFIERS: Registry[type[Verifier]] = Registry(
         "math": "assay.verify.math.verifier:MathVerifier",
         "choice": "assay.verify.text.choice:ChoiceVerifier",
         "format": "assay.verify.text.format:FormatVerifier",
+        "instructions": "assay.verify.text.instructions:InstructionsVerifier",
+        "language": "assay.verify.text.language:LanguageVerifier",
         "code": "assay.verify.code:CodeVerifier",
         "coq": "assay.verify.proof.coq:CoqVerifier",
         "lean": "assay.verify.proof.lean:LeanVerifier",
