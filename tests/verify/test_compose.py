@@ -5,6 +5,8 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.core.errors import TruthError
 from assay.core.types import Outcome, Reason
@@ -139,6 +141,40 @@ def test_a_part_that_breaks_is_void(place: str, checks: str) -> None:
 
 
 PART = {"verifier": "choice", "truth": "B"}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    truth: dict[str, Any] = {"parts": [PART]}
+    for _ in range(levels - 1):
+        truth = {"parts": [{"verifier": "all_of", "truth": truth}]}
+    return truth
+
+
+def test_nesting_is_bounded() -> None:
+    assert judge("all_of", nested(8), r"\boxed{B}").outcome is PASS
+    for truth in (nested(9), nested(60), {"parts": [{"verifier": "any_of", "truth": {"parts": [PART] * 60}}] * 5}):
+        verdict = judge("gate", truth, r"\boxed{B}")
+        assert (verdict.outcome, verdict.reason) == (VOID, Reason.BAD_TRUTH)
+        assert "at most 8 levels and 256 parts" in verdict.evidence["error"]
+
+
+MIXED = {
+    "parts": [
+        PART,
+        {"verifier": "format", "truth": "think_answer"},
+        {"verifier": "instructions", "truth": {"checks": [{"id": "punctuation:no_comma"}]}},
+        {"verifier": "language", "truth": {"language": "zh"}},
+        {"verifier": "math", "truth": "1/2"},
+    ]
+}
+
+
+@given(st.one_of(st.text(), st.binary().map(lambda each: each.decode("utf-8", "surrogateescape"))))
+def test_any_text_gets_a_verdict(text: str) -> None:
+    for name in NAMES:
+        verdict = judge(name, MIXED, text)
+        assert verdict.outcome is FAIL or name == "any_of", verdict.evidence
+        assert not verdict.is_void, verdict.evidence
 
 
 @pytest.mark.parametrize("name", NAMES)

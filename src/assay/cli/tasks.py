@@ -264,10 +264,15 @@ ROWS: tuple[tuple[str, Callable[[SplitReport], str]], ...] = (
     ("different problems", lambda each: _count(each.problems)),
     ("contradictions", lambda each: _count(each.contradictions, bad=True)),
     ("best constant answer", lambda each: _constant(each)),
+    ("right options by position", lambda each: _positions(each)),
     ("verifiers", lambda each: escape(", ".join(f"{name} {count}" for name, count in each.verifiers.items()))),
     ("tags", lambda each: escape(", ".join(f"{name} {count}" for name, count in list(each.tags.items())[:6])) or "-"),
     ("fingerprint", lambda each: f"[dim]{each.fingerprint}[/]"),
 )
+
+
+def _positions(each: SplitReport) -> str:
+    return "-" if each.positions is None else " ".join(map(str, each.positions.counts))
 
 
 def _constant(each: SplitReport) -> str:

@@ -18,6 +18,7 @@ from assay.core.errors import UsageError
 from assay.core.records import dumps
 from assay.core.types import Task
 from assay.tasks.canonical import canonical_response
+from assay.tasks.choices import Positions, positions
 from assay.tasks.source import Split, TaskSource, place_of, problem_of, prompt_key
 from assay.verify.base import Case, judge_case, read_case
 
@@ -51,6 +52,7 @@ class SplitReport:
     tags: dict[str, int]
     constant: str | None
     constant_rate: float
+    positions: Positions | None = None  # of the right options of multiple-choice tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,7 @@ def _report(source: TaskSource, found: _Findings) -> SplitReport:
         tags=dict(Counter(tag for task in tasks for tag in task.tags).most_common(20)),
         constant=constant,
         constant_rate=rate,
+        positions=positions(tasks),
     )
 
 
@@ -252,4 +255,10 @@ def _notes(report: SplitReport) -> Sequence[str]:
         notes.append(f"{report.duplicates} of {report.checked} {side} prompts stand there already")
     if report.constant is not None and report.constant_rate > 0.2:
         notes.append(f"answering {report.constant} to everything passes {report.constant_rate:.0%} of the {side} tasks")
+    if report.positions is not None and report.positions.is_biased:
+        found = report.positions
+        notes.append(
+            f"option {chr(ord('A') + found.most)} is right in {found.share:.0%} of {found.total} {side} multiple-choice tasks "
+            f"(chance {found.chance:.0%}): shuffle them (options.shuffle_choices = 0)"
+        )
     return notes

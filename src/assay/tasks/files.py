@@ -22,6 +22,7 @@ from assay.core.config import TasksConfig
 from assay.core.errors import MissingExtra, TaskFileError, UsageError, did_you_mean
 from assay.core.section import Section
 from assay.core.types import Message, Task
+from assay.tasks.choices import shuffle_choices
 from assay.tasks.layouts import ASK_FOR_BOX, LAYOUTS, Read, mapped, recognise
 from assay.tasks.listed import ListedTasks
 from assay.tasks.row import Line, Row
@@ -45,6 +46,10 @@ class FileOptions(Section):
         None, description="put behind each prompt; default: a sentence asking for a box, for gsm8k and math rows only"
     )
     system: str | None = Field(None, description="a system message before each prompt")
+    shuffle_choices: int | None = Field(
+        None,
+        description="a seed: the options of each multiple-choice task in another order, the right letter with them",
+    )
     drop_unreadable: bool = Field(False, description="leave out rows whose truth the verifier cannot read")
     subset: str | None = Field(None, description="a hub data set's configuration (`main` for openai/gsm8k)")
     train_split: str = Field("train", description="a hub data set's split to train on")
@@ -76,7 +81,7 @@ def file_source(config: TasksConfig, split: Split, *, whole: bool) -> ListedTask
         if task.id in ids:
             raise TaskFileError(f"{line.place}: the id {task.id!r} stands there already; every task needs its own")
         ids.add(task.id)
-        tasks.append(task)
+        tasks.append(task if options.shuffle_choices is None else shuffle_choices(task, options.shuffle_choices))
         problems.append(problem)
         places.append(line.place)
     if not tasks:

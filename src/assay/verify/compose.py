@@ -8,6 +8,8 @@
 
 A VOID part voids the whole, also where another part has passed or failed already: what could not be judged cannot be
 paid, nor held against the answer. (In `gate` only the parts that were judged count.)
+
+Parts may be composed in turn, up to DEEPEST levels and MOST_LEAVES parts in all: a truth cannot be a bomb.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from assay.verify.base import Case, judge_case, locate, read_case, seconds_neede
 
 KEYS = ("verifier", "truth", "weight")
 MOST_PARTS = 64
+DEEPEST, MOST_LEAVES = 8, 256
+NAMES = frozenset({"all_of", "any_of", "gate", "weighted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,19 @@ class _Composed:
         parts = truth.get("parts") if isinstance(truth, dict) else None
         if not isinstance(parts, list) or not parts or len(parts) > MOST_PARTS or set(truth) != {"parts"}:
             raise TruthError(f'{self.name}: {{"parts": [1 to {MOST_PARTS} parts]}} would be right')
+        self._bound(truth)
         return tuple(self._read_part(number, part) for number, part in enumerate(parts, 1))
+
+    def _bound(self, truth: Json) -> None:
+        """Raises TruthError for a tree too deep or too wide, before any part of it is read."""
+        level, depth, leaves = [truth], 0, 0
+        while level:
+            depth += 1
+            parts = [each for node in level if isinstance(node, dict) for each in _listed(node)]
+            level = [each.get("truth") for each in parts if isinstance(each, dict) and _is_composed(each)]
+            leaves += len(parts) - len(level)
+            if depth > DEEPEST or leaves > MOST_LEAVES:
+                raise TruthError(f"{self.name}: at most {DEEPEST} levels and {MOST_LEAVES} parts in all would be right")
 
     def _read_part(self, number: int, part: Json) -> Part:
         where = f"{self.name}: part {number}"
@@ -124,6 +140,15 @@ class Weighted(_Composed):
         whole = math.fsum(part.weight for part in parts)
         gained = math.fsum(part.weight * verdict.score for part, verdict in zip(parts, verdicts, strict=True))
         return min(gained / whole, math.nextafter(1.0, 0.0))  # a FAIL's score stays below a PASS's, rounding or not
+
+
+def _listed(node: dict[str, Json]) -> list[Json]:
+    parts = node.get("parts")
+    return parts if isinstance(parts, list) else []
+
+
+def _is_composed(part: dict[str, Json]) -> bool:
+    return isinstance(part.get("verifier"), str) and part["verifier"] in NAMES
 
 
 def _located(part: Json, folder: Path) -> Json:

@@ -62,6 +62,9 @@ def test_boxed(response: str, reason: Reason) -> None:
         ("<THINK>a</THINK><answer>b</answer>", Reason.NO_ANSWER),
         ("<think >a</think><answer>b</answer>", Reason.NO_ANSWER),
         ("<think>a</think><answer>b", Reason.NO_ANSWER),
+        ("<think>a</think><answer>b<Answer>c</ANSWER></answer>", Reason.AMBIGUOUS),
+        ("<think>a</ think ></think><answer>b</answer>", Reason.AMBIGUOUS),
+        ("<think>a <answers> </thinking></think><answer>b</answer>", Reason.CORRECT),
         ("＜think＞a</think><answer>b</answer>", Reason.NO_ANSWER),
     ],
 )
@@ -102,6 +105,12 @@ def test_a_truth_that_cannot_be_read(truth: Any, sentence: str) -> None:
         read_case("format", truth)
     assert str(caught.value).startswith("format: ")
     assert sentence in str(caught.value)
+
+
+@given(st.one_of(st.text(), st.binary().map(lambda each: each.decode("utf-8", "surrogateescape"))))
+def test_any_text_gets_a_verdict(response: str) -> None:
+    for grammar in GRAMMARS:
+        assert not judge("format", grammar, response).is_void
 
 
 PIECES = st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "x", " ", "\n", r"\boxed{1}"])

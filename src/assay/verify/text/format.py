@@ -6,7 +6,8 @@ The truth is `{"grammar": name}`, or the bare name:
   between and after, and neither part blank (the template of DeepSeek-R1, arXiv 2501.12948, table 1).
 
 A form says nothing about being right: see `reward/rule.py` for what it may earn, and why not by itself.
-Tags are matched exactly as written, by position and not by regular expression: no response makes this slow.
+Tags are matched exactly as written, by position and not by regular expression: no response makes this slow. The same tags in
+capitals or with blanks inside are tags that a lenient reader would take, so they may not stand beside the right ones.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def think_answer(response: str) -> Finding:
         if response.find(tag, first + 1) >= 0:
             return failed(Reason.AMBIGUOUS, repeated=tag)
         at.append(first)
+    if count_tags(response) != len(TAGS):
+        return failed(Reason.AMBIGUOUS, repeated="a tag in another spelling")
     if at != sorted(at):
         return failed(Reason.MALFORMED, found="tags out of order")
     think, think_end, answer, answer_end = at
@@ -53,12 +56,23 @@ def think_answer(response: str) -> Finding:
     return passed(answered.strip())
 
 
+def count_tags(response: str) -> int:
+    """Think and answer tags in any spelling: `<Answer>`, `</ think >`."""
+    count, at = 0, response.find("<")
+    while at >= 0:
+        name, closed, _ = response[at + 1 : at + 24].partition(">")
+        if closed and name.strip().removeprefix("/").strip().casefold() in ("think", "answer"):
+            count += 1
+        at = response.find("<", at + 1)
+    return count
+
+
 GRAMMARS: dict[str, Callable[[str], Finding]] = {"boxed": boxed, "think_answer": think_answer}
 
 
 class FormatVerifier:
     name = "format"
-    version = "1"
+    version = "2"
 
     def read(self, truth: Json) -> Callable[[str], Finding]:
         if isinstance(truth, str):
