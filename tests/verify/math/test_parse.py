@@ -89,7 +89,7 @@ def test_readings(text: str, shown: str) -> None:
     ["1/2x", r"\sqrt12", r"\sin x/2", r"2\frac53", "12 34", "1 2", "x 2", "2^3^2", "", "(", "(1,2", "1)", r"\frac{1}", "5!!",
      "5 or", "= 5", "x =", r"\begin{cases} 1 \\ 2 \end{cases}", r"\begin{pmatrix} 1 & 2 \\ 3 \end{pmatrix}", "29_8", "٥", "５",
      r"\unknown{5}", "the answer is 5", "5 6", r"1\quad 234", "5 @ 6", r"\int x dx", "||", "()", r"\frac{}{2}", "cm 5",
-     "10_{17}", "10_1", "1{2}", "2{x+1}", "{2x}^2", "-{x+1}", r"1\textbf{2}", "{2/3}^2", r"0.1\dot{6}7", r"\angle 5", "]0,1"],
+     "10_{17}", "10_1", "1{2}", "2{x+1}", "{2x}^2", "-{x+1}", r"1\textbf{2}", "{2/3}^2", r"0.1\dot{6}7", r"\angle 5", "]0,1", "{}_5D_2", r"0.\overline{3}\overline{6}"],
 )  # fmt: skip
 def test_what_is_not_read(text: str) -> None:
     with pytest.raises(Unreadable):
