@@ -11,7 +11,7 @@ DOC = (Path(__file__).parents[2] / "docs/concepts/rewards.md").read_text(encodin
 RIGHT = Verdict(Outcome.PASS, 1.0, Reason.CORRECT)
 WRONG = Verdict(Outcome.FAIL, 0.0, Reason.WRONG_VALUE)
 VOID = Verdict(Outcome.VOID, 0.0, Reason.WORKER_LOST)
-HONEST = {"outcome", "gated_format"}
+HONEST = {"outcome", "gated_format", "gated_language"}
 
 
 def doc_rows(heading: str) -> dict[str, list[str]]:
@@ -70,6 +70,23 @@ def test_parts_add_up(name: str) -> None:
         for form in (RIGHT, WRONG):
             paid = rule.reward(verdict, dict.fromkeys(rule.parts, form))
             assert paid.total == pytest.approx(sum(paid.parts.values()))
+
+
+def test_language_consistency_is_paid_by_degree_and_only_behind_a_pass() -> None:
+    rule = find_rule("gated_language", {"bonus": 0.2, "language": "de"})
+    assert rule.parts == {"language": ("language", {"language": "de"})}
+    half = Verdict(Outcome.FAIL, 0.5, Reason.WRONG_FORM)
+    assert rule.reward(RIGHT, {"language": half}).total == pytest.approx(1.1)
+    assert rule.reward(RIGHT, {"language": RIGHT}).parts == {"outcome": 1.0, "language": pytest.approx(0.2)}
+    assert rule.reward(WRONG, {"language": RIGHT}).total == 0
+    with pytest.raises(ConfigError, match=r"language: an ISO 639-1 code"):
+        find_rule("gated_language", {"language": "english"})
+    with pytest.raises(ConfigError, match=r"bonus: a number between"):
+        find_rule("gated_language", {"bonus": 2})
+    with pytest.raises(ConfigError, match=r"reward.options.language: a text would be right, not 1"):
+        find_rule("gated_language", {"language": 1})
+    with pytest.raises(ConfigError, match=r"reward.options.bonus: a number would be right, not '0.1'"):
+        find_rule("gated_language", {"bonus": "0.1"})
 
 
 def test_options_are_numbers_with_names() -> None:

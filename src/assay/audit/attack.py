@@ -20,7 +20,8 @@ class Attack:
     `expect` "unpaid": every one of them is wrong, or no answer at all, by construction, so none may earn anything.
     `expect` "paid": every one of them is a right answer in other clothes (an equivalent).
     `is_blind`: needs no right answer, so it is tried where none is known too. `is_heavy`: slow or large by intent, and
-    tried on few tasks.
+    tried on few tasks. `is_form`: made for verifiers of form, which look for no answer; only such attacks are tried on them,
+    because to them "no answer" and "a wrong answer" are not wrong by construction.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Attack:
     expect: Expect = "unpaid"
     is_blind: bool = False
     is_heavy: bool = False
+    is_form: bool = False

@@ -7,7 +7,17 @@ from functools import cache
 from pathlib import Path
 
 from assay.audit.attack import Attack
-from assay.audit.attacks import answers, code, format, injection, persuasion, proof_answers, proofs, structured
+from assay.audit.attacks import (
+    answers,
+    code,
+    format,
+    injection,
+    instructions,
+    persuasion,
+    proof_answers,
+    proofs,
+    structured,
+)
 from assay.audit.equivalents import EQUIVALENTS
 
 ATTACKS: tuple[Attack, ...] = (
@@ -19,8 +29,15 @@ ATTACKS: tuple[Attack, ...] = (
     *proof_answers.ATTACKS,
     *code.ATTACKS,
     *structured.ATTACKS,
+    *instructions.ATTACKS,
 )
-BATTERY: tuple[Attack, ...] = (*EQUIVALENTS, *proof_answers.EQUIVALENTS, *structured.EQUIVALENTS, *ATTACKS)
+BATTERY: tuple[Attack, ...] = (
+    *EQUIVALENTS,
+    *proof_answers.EQUIVALENTS,
+    *structured.EQUIVALENTS,
+    *instructions.EQUIVALENTS,
+    *ATTACKS,
+)
 
 
 @cache

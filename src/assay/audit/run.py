@@ -18,7 +18,7 @@ from assay.audit.attack import Attack
 from assay.audit.battery import BATTERY
 from assay.audit.report import AuditReport, FamilyFigures, Hole, HoleKind, Refusal
 from assay.audit.subject import subject_of
-from assay.audit.witness import Witness, candidates, with_others
+from assay.audit.witness import Witness, candidates, names_answer, with_others
 from assay.core.rng import stream
 from assay.core.types import Outcome, Reason, Reward, Task, Verdict
 from assay.reward.rule import RewardRule, find_rule
@@ -179,7 +179,11 @@ def plan(
     the truth itself always."""
     trials = []
     for attack in battery:
-        possible = [task for task in tasks if task.id in witnesses or attack.is_blind]
+        possible = [
+            task
+            for task in tasks
+            if (task.id in witnesses or attack.is_blind) and (attack.is_form or names_answer(task.verifier, task.truth))
+        ]
         most = TASKS_PER_BOMB[level] if attack.is_heavy else TASKS_PER_ATTACK[level]
         left = len(tasks) if attack.name == "itself" else most
         for task in stream(seed, "audit", attack.name).sample(possible, len(possible)):

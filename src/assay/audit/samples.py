@@ -124,6 +124,27 @@ TRUTHS: dict[str, tuple[Json, ...]] = {
         *({"checker": "math", "start": start, "answer": answer} for start, answer in CHAINS),
         *({"checker": "coq", **each} for each in PROOFS[:4]),
     ),
+    "instructions": (
+        {"checks": [{"id": "punctuation:no_comma"}]},
+        {"checks": [{"id": "keywords:existence", "keywords": ["river", "bridge"]}]},
+        {"checks": [{"id": "keywords:forbidden_words", "forbidden_words": ["cheap"]}]},
+        {"checks": [{"id": "length_constraints:number_words", "num_words": 30, "relation": "at least"}]},
+        {"checks": [{"id": "length_constraints:number_words", "num_words": 5, "relation": "less than"}]},
+        {"checks": [{"id": "length_constraints:number_sentences", "num_sentences": 3, "relation": "at least"}]},
+        {"checks": [{"id": "detectable_format:json_format"}]},
+        {
+            "checks": [
+                {"id": "detectable_format:title"},
+                {"id": "detectable_format:number_bullet_lists", "num_bullets": 3},
+            ]
+        },
+        {"checks": [{"id": "detectable_format:number_highlighted_sections", "num_highlights": 2}]},
+        {"checks": [{"id": "combination:two_responses"}]},
+        {"checks": [{"id": "startend:quotation"}, {"id": "change_case:english_lowercase"}]},
+        {"instruction_id_list": ["startend:end_checker"], "kwargs": [{"end_phrase": "Any other questions?"}]},
+    ),
+    "format": ("boxed", {"grammar": "think_answer"}),
+    "language": tuple({"language": each} for each in ("en", "de", "fr", "ru", "zh", "ja", "ar")),
     "structured": (BASKET, {**BASKET, "contract": {"prose_before_fence": True, "fence_langs": ["json"]}}),
     "grounded": (LATE,),
     "code": SQUARES,

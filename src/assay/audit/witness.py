@@ -126,6 +126,21 @@ def candidates(task: Task) -> tuple[Witness, ...]:
     return tuple(replace(made, field=field) for field in fields if field in CLOTHES)
 
 
+FORMS = frozenset({"format", "instructions", "language"})
+"""Verifiers that look at a reply's form alone: whatever it answers may be right to them."""
+
+
+def names_answer(verifier: str, truth: Json) -> bool:
+    """Can a reply be wrong for its answer? Not to a verifier of form, nor to any_of with one among its parts."""
+    parts = truth.get("parts") if isinstance(truth, Mapping) else None
+    if verifier in ("all_of", "any_of", "gate", "weighted") and isinstance(parts, list):
+        named = [
+            names_answer(str(each.get("verifier")), each.get("truth")) for each in parts if isinstance(each, Mapping)
+        ]
+        return all(named) if verifier == "any_of" else any(named)
+    return verifier not in FORMS
+
+
 def with_others(witness: Witness, answers: Iterable[str], most: int = 3) -> Witness:
     """The witness with other tasks' answers that are certainly wrong here."""
     found = [each for each in dict.fromkeys(answers) if witness.is_wrong(each)]

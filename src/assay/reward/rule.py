@@ -117,14 +117,17 @@ def format_first(think: float = 0) -> RewardRule:
 RULES: Registry[Callable[..., RewardRule]] = Registry(
     "rule",
     {
-        name: f"assay.reward.rule:{name}"
-        for name in ("outcome", "gated_format", "r1_sum", "format_20_80", "format_first")
+        **{
+            name: f"assay.reward.rule:{name}"
+            for name in ("outcome", "gated_format", "r1_sum", "format_20_80", "format_first")
+        },
+        "gated_language": "assay.reward.language:gated_language",
     },
 )
 
 
-def find_rule(name: str, options: Mapping[str, float] | None = None) -> RewardRule:
-    """The rule of that name with its options (numbers). Raises UnknownName, or ConfigError for an unknown option."""
+def find_rule(name: str, options: Mapping[str, float | str] | None = None) -> RewardRule:
+    """The rule of that name with its options. Raises UnknownName, or ConfigError for an unknown option."""
     make = RULES.get(name)
     options = options or {}
     known = inspect.signature(make).parameters
@@ -132,6 +135,9 @@ def find_rule(name: str, options: Mapping[str, float] | None = None) -> RewardRu
         if key not in known:
             hint = did_you_mean(key, known) or f"; it takes {', '.join(known) or 'none'}"
             raise ConfigError(f"reward.options: the rule {name} has no option {key!r}{hint}")
+        if isinstance(known[key].default, str) != isinstance(options[key], str):
+            kind = "a text" if isinstance(known[key].default, str) else "a number"
+            raise ConfigError(f"reward.options.{key}: {kind} would be right, not {options[key]!r}")
     return make(**options)
 
 

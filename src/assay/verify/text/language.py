@@ -4,7 +4,7 @@ DeepSeek-R1 (arXiv 2501.12948, section 2.3.2) adds the "proportion of target lan
 keep languages from being mixed. How a word is told is not in the paper; here it is:
 
 1. The *reasoning* is what stands between `<think>` and `</think>`; a reply without these tags is reasoning as a whole.
-2. Code (fences, `inline`), formulas (`$...$`, `\\(...\\)`, `\\[...\\]`, LaTeX commands with their braces), addresses, numbers
+2. Code (fences, `inline`), formulas (`$...$`, `\\(...\\)`, `\\[...\\]`, LaTeX commands with their braces), tags, addresses, numbers
    and single Latin letters (a variable, most often) are left out of both counts.
 3. Every other word counts as one and is told by its script. A word of another script than the language's is none of its
    words. Where the script belongs to that language alone, all of its words are. Kana make a sentence Japanese, and Han
@@ -33,7 +33,7 @@ from assay.verify.text.words import words
 LONGEST = 200_000  # characters of reasoning that are read: a longer one is `limit`
 RUN = 4  # words that py3langid is asked about at the least, where the text has them
 LONGEST_RUN = 12
-MARGIN, SHORT_MARGIN = 3.0, 12.0  # nats by which a rival must be likelier than the language asked for; below RUN words
+MARGIN, SHORT_MARGIN = 6.0, 12.0  # nats by which a rival must be likelier than the language asked for; below RUN words
 
 SCRIPTS: Mapping[str, str] = {
     "Han": "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
@@ -100,7 +100,9 @@ SCRIPT_OF = {code: script for script, codes in LANGUAGES.items() for code in cod
 KEYS = ("language", "at_least")
 
 _THINK = re.compile(r"</?think>")
-_OPENING = re.compile(r"`{3,}|`|\$\$?|\\[(\[]|\\begin\s?\{|\\[A-Za-z]+(?:\s?\{[^{}\n\\]*\})*|https?://\S+")
+_OPENING = re.compile(
+    r"`{3,}|`|\$\$?|\\[(\[]|\\begin\s?\{|\\[A-Za-z]+(?:\s?\{[^{}\n\\]*\})*|https?://\S+|</?[A-Za-z][^<>\n]{0,80}>"
+)
 _CLOSING = {"`": "`", "$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _LINE_END = re.compile(r"\n|(?<=[.!?…])\s|(?<=[。！？।۔؟])")
 
@@ -165,26 +167,58 @@ def reasoning(response: str) -> str:
 def count_words(text: str, language: str) -> tuple[int, int, dict[str, int]]:
     """(words of the language, words counted, words of the others by script or language)."""
     script = SCRIPT_OF[language]
-    inside = counted = 0
+    counted = 0
     others: dict[str, int] = {}
-    waiting: list[str] = []  # words of a shared script that no run has taken yet
-    line = -1
-    for number, told in _told(text):
-        if number != line:
-            line = number
-            if len(waiting) >= RUN:
-                inside += _take(waiting, language, others)
+    runs = _Runs(language, others)
+    inside = 0
+    for number, (found, word) in _told(text):
         counted += 1
-        if told[0] != script:
-            others[told[0]] = others.get(told[0], 0) + 1
+        if found != script:
+            others[found] = others.get(found, 0) + 1
         elif len(LANGUAGES[script]) == 1:
             inside += 1
         else:
-            waiting.append(told[1])
-            if len(waiting) >= LONGEST_RUN:
-                inside += _take(waiting, language, others)
-    inside += _take(waiting, language, others)
-    return inside, counted, others
+            runs.add(number, word)
+    return inside + runs.end(), counted, others
+
+
+class _Runs:
+    """Words of a script that several languages share, told by the run: a run ends with its sentence, or when it is long."""
+
+    def __init__(self, language: str, others: dict[str, int]) -> None:
+        self._language, self._others = language, others
+        self._waiting: list[str] = []
+        self._before: list[str] = []  # the run before in the same sentence: what follows it is read behind it
+        self._sentence = -1
+        self._inside = 0
+
+    def add(self, sentence: int, word: str) -> None:
+        if sentence != self._sentence:
+            if len(self._waiting) >= RUN or self._before:
+                self._take()
+            self._sentence, self._before = sentence, []
+        self._waiting.append(word)
+        if len(self._waiting) >= LONGEST_RUN:
+            self._before = self._take()
+
+    def end(self) -> int:
+        """How many words were the language's."""
+        if self._waiting:
+            self._take()
+        return self._inside
+
+    def _take(self) -> list[str]:
+        run = self._waiting
+        self._waiting = []
+        if not run:
+            return run
+        read = [*self._before, *run] if len(run) < LONGEST_RUN // 2 else run
+        rival = _rival(" ".join(read), self._language, MARGIN if len(read) >= RUN else SHORT_MARGIN)
+        if rival is None:
+            self._inside += len(run)
+        else:
+            self._others[rival] = self._others.get(rival, 0) + len(run)
+        return run
 
 
 def _told(text: str) -> Iterator[tuple[int, tuple[str, str]]]:
@@ -230,19 +264,6 @@ def script_of(word: str) -> str | None:
         if sign.isalpha():
             return next((name for name, pattern in _SCRIPT.items() if pattern.match(sign)), "other")
     return None
-
-
-def _take(waiting: list[str], language: str, others: dict[str, int]) -> int:
-    """Tell the run's language, empty it, and return how many of its words are the language's."""
-    if not waiting:
-        return 0
-    run, size = " ".join(waiting), len(waiting)
-    waiting.clear()
-    rival = _rival(run, language, MARGIN if size >= RUN else SHORT_MARGIN)
-    if rival is None:
-        return size
-    others[rival] = others.get(rival, 0) + size
-    return 0
 
 
 def _rival(run: str, language: str, margin: float) -> str | None:
