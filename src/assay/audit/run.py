@@ -18,7 +18,7 @@ from assay.audit.attack import Attack
 from assay.audit.battery import BATTERY
 from assay.audit.report import AuditReport, FamilyFigures, Hole, HoleKind, Refusal
 from assay.audit.subject import subject_of
-from assay.audit.witness import Witness, candidates, names_answer, with_others
+from assay.audit.witness import COMPOSED, Witness, candidates, names_answer, with_others
 from assay.core.rng import stream
 from assay.core.types import Outcome, Reason, Reward, Task, Verdict
 from assay.reward.rule import RewardRule, find_rule
@@ -146,7 +146,8 @@ def find_witnesses(tasks: Sequence[Task], bench: Bench) -> tuple[dict[str, Witne
         if task.id in found:
             continue
         results = refused[task.id]
-        if any(each.verdict.is_void for each in results) or len(results) == 1:
+        # the answer alone may rightly miss what another part of a composed truth asks for
+        if any(each.verdict.is_void for each in results) or (len(results) == 1 and task.verifier not in COMPOSED):
             why = "the truth was not accepted as an answer to itself"
             if results[0].verdict.is_void:
                 why = f"judging failed: {results[0].verdict.evidence.get('error', results[0].verdict.reason)}"

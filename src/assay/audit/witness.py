@@ -95,7 +95,7 @@ def candidates(task: Task) -> tuple[Witness, ...]:
     Empty when no right answer can be read off the truth.
     """
     truth = task.truth
-    if task.verifier in ("all_of", "any_of", "gate", "weighted") and isinstance(truth, Mapping):
+    if task.verifier in COMPOSED and isinstance(truth, Mapping):
         parts = truth.get("parts", ())
         inner = [candidates(_as_task(task, part)) for part in parts if isinstance(part, Mapping)]
         return next((each for each in inner if each), ())
@@ -126,6 +126,7 @@ def candidates(task: Task) -> tuple[Witness, ...]:
     return tuple(replace(made, field=field) for field in fields if field in CLOTHES)
 
 
+COMPOSED = frozenset({"all_of", "any_of", "gate", "weighted"})
 FORMS = frozenset({"format", "instructions", "language"})
 """Verifiers that look at a reply's form alone: whatever it answers may be right to them."""
 
@@ -133,7 +134,7 @@ FORMS = frozenset({"format", "instructions", "language"})
 def names_answer(verifier: str, truth: Json) -> bool:
     """Can a reply be wrong for its answer? Not to a verifier of form, nor to any_of with one among its parts."""
     parts = truth.get("parts") if isinstance(truth, Mapping) else None
-    if verifier in ("all_of", "any_of", "gate", "weighted") and isinstance(parts, list):
+    if verifier in COMPOSED and isinstance(parts, list):
         named = [
             names_answer(str(each.get("verifier")), each.get("truth")) for each in parts if isinstance(each, Mapping)
         ]

@@ -155,6 +155,14 @@ def test_other_verifiers_are_left_alone_and_these_meet_no_others() -> None:
     assert report.attacks_tried == 0
 
 
+def test_an_answer_alone_that_misses_another_part_is_no_hole_of_the_truth() -> None:
+    parts = [{"verifier": "choice", "truth": "B"}, {"verifier": "format", "truth": "think_answer"}]
+    task = Task("t", (Message("user", "?"),), "gate", {"parts": parts})
+    report = audit([task], judges=Own())
+    assert report.is_clean, [(hole.kind, hole.text[:200]) for hole in report.holes]
+    assert "no right answer could be built" in report.notes[0]
+
+
 def test_what_names_an_answer() -> None:
     form, right = {"verifier": "format", "truth": "boxed"}, {"verifier": "math", "truth": "1"}
     assert names_answer("math", "1")

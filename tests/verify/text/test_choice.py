@@ -207,6 +207,12 @@ def test_no_content_is_void_and_a_pass_names_b(content: str) -> None:
         assert "b" in content.casefold() or "12 pears" in spaced(content)
 
 
+@given(st.binary().map(lambda each: each.decode("utf-8", "surrogateescape")))
+def test_any_bytes_get_a_verdict(content: str) -> None:
+    for field in ("boxed", "answer_tag", "hash_line", "final_line", "whole_text"):
+        assert not judge("choice", FRUIT | {"field": field}, content).is_void
+
+
 @given(st.text(alphabet="AB()[]{}$.:,* \\textbf", max_size=40))
 def test_dressing_of_marks_alone(content: str) -> None:
     """Whatever the marks, a pass for B never holds an A."""
