@@ -280,3 +280,19 @@ def test_every_error_is_ours(tmp_path):
                     said.append(str(error))
     assert len(said) > 50
     assert not [sentence for sentence in said if "\n" in sentence]
+
+
+def test_ifeval_rows(tmp_path):
+    row = {
+        "key": 1001,
+        "prompt": "Name a river, in capitals, without commas.",
+        "instruction_id_list": ["punctuation:no_comma", "change_case:english_capital"],
+        "kwargs": [{"num_words": None}, {"num_words": None}],
+    }
+    source = write(
+        tmp_path / "input_data.jsonl", [row | {"key": n, "prompt": f"{n}: {row['prompt']}"} for n in range(40)]
+    )
+    task = load_source(TasksConfig(source=source), "train", 0).task(0)
+    assert (task.verifier, task.prompt[-1].content.partition(": ")[2]) == ("instructions", row["prompt"])
+    assert judge(task.verifier, task.truth, "THE RHINE").is_pass
+    assert not judge(task.verifier, task.truth, "The Rhine").is_pass

@@ -10,6 +10,7 @@
 | `humaneval` | `prompt`, `entry_point`, `test` | a code task with HumanEval's assertions |
 | `mbpp` | `text`, `test_list` | a code task with MBPP's assertions, the first one shown |
 | `minif2f` | `formal_statement`, with `header` | a task for Lean, its binders as a `∀` |
+| `ifeval` | `prompt`, `instruction_id_list`, `kwargs` | a task for `instructions`, or for the verifier that the row names |
 | `trl` | `prompt`, with `solution`, `answer`, `ground_truth` or `target` | that column |
 
 The verifier of a foreign row is `math`, in the field that the prompt asks for (`####`, `<answer>`, else `\\boxed{}`),
@@ -56,6 +57,8 @@ def recognise(row: Row) -> str | None:
         return "humaneval"
     if {"text", "test_list"} <= set(row):
         return "mbpp"
+    if {"prompt", "instruction_id_list", "kwargs"} <= set(row):
+        return "ifeval"
     if "label" in row and sum(name in row for name in INPUTS) == 1:
         return "openrlhf"
     if "prompt" in row and sum(name in row for name in ANSWERS) == 1:
@@ -144,6 +147,17 @@ def read_math(row: Row) -> Read:
     )
 
 
+def read_ifeval(row: Row) -> Read:
+    return Read(
+        prompt=messages(_needed(row, "prompt")),
+        truth={"instruction_id_list": _needed(row, "instruction_id_list"), "kwargs": _needed(row, "kwargs")},
+        verifier=_text(row, "verifier") or "instructions",
+        id=_text(row, "id") or _text(row, "key"),
+        tags=_tags(row.get("tags")),
+        split=_text(row, "split"),
+    )
+
+
 LAYOUTS: Mapping[str, Callable[[Row], Read]] = {
     "assay": read_assay,
     "verl": read_verl,
@@ -154,6 +168,7 @@ LAYOUTS: Mapping[str, Callable[[Row], Read]] = {
     "humaneval": read_humaneval,
     "mbpp": read_mbpp,
     "minif2f": read_minif2f,
+    "ifeval": read_ifeval,
 }
 
 
