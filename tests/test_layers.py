@@ -40,7 +40,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 TORCH_ROOMS = {"model", "learn"}
 TORCH_FILES = {f"assay.rollout.{name}" for name in ("sampling", "plain_cache", "shared_cache", "torch_engine")}
 EXTRAS = {"numpy", "transformers", "safetensors", "peft", "gguf", "datasets", "pyarrow", "pandas", "reasoning_gym"}
-EXTRAS |= {"ortools", "duckdb", "math_verify", "wandb", "trackio", "tensorboard", "mlflow", "torch", "scipy", "huggingface_hub"}
+EXTRAS |= {
+    "ortools",
+    "duckdb",
+    "math_verify",
+    "wandb",
+    "trackio",
+    "tensorboard",
+    "mlflow",
+    "torch",
+    "scipy",
+    "huggingface_hub",
+}
 
 
 class Import(NamedTuple):
