@@ -68,7 +68,9 @@ class TasksConfig(Section):
 
 
 class RewardConfig(Section):
-    rule: str = Field("outcome", description="a rule's name: outcome, gated_format, gated_language, r1_sum, format_20_80")
+    rule: str = Field(
+        "outcome", description="a rule's name: outcome, gated_format, gated_language, r1_sum, format_20_80"
+    )
     options: dict[str, float | str] = Field(default_factory=dict, description="the rule's own options")
     length: Length = NoLength()
 
