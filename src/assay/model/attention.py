@@ -182,8 +182,10 @@ def tree_attention(
     if tree.spread is not None:
         query, key, value = (states.index_select(2, tree.spread) for states in (query, key, value))
     repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:  # grouped queries: sdpa's own grouping leaves the fast CPU kernel
+    is_grouped = repeats > 1
+    if is_grouped and query.device.type != "cpu":  # with a mask, sdpa's own grouping leaves the fast kernels there
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
+        is_grouped = False
     # split once, so that the backward pass joins the pieces instead of adding up a zero-filled row for each slice
     sizes = [block.stop - block.start for block in tree.blocks]
     key_of, value_of = (
@@ -201,6 +203,7 @@ def tree_attention(
             dropout_p=dropout,
             is_causal=block.mask is None,
             scale=scaling,
+            enable_gqa=is_grouped,
         )  # [count, H, length, D]
         out.append(found.transpose(1, 2).flatten(0, 1))
     joined = torch.cat(out)  # [L, H, D]

@@ -39,6 +39,12 @@ class Head:
             return self.cap * torch.tanh(raw * (self.scale / self.cap))
         return raw if self.scale == 1.0 else raw * self.scale
 
+    def bend_(self, raw: Tensor) -> Tensor:
+        """`bend` in the place of `raw`."""
+        if self.cap is not None:
+            return raw.mul_(self.scale / self.cap).tanh_().mul_(self.cap)
+        return raw if self.scale == 1.0 else raw.mul_(self.scale)
+
     def slope(self, logits: Tensor) -> Tensor | float:
         """d logits / d raw where `bend` came to `logits`."""
         if self.cap is not None:

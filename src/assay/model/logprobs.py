@@ -135,8 +135,9 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
     def values(hidden: Tensor, head: Head | None, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         logprobs = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         entropies = torch.empty_like(logprobs)
-        for part in _chunks(len(targets), _vocabulary(hidden, head)):
-            made = _head_chunk(hidden[part], head, targets[part], temperature)
+        room = _Room(hidden, head, len(targets))
+        for part in room.chunks:
+            made = _head_chunk(hidden[part], head, targets[part], temperature, room)
             logprobs[part], entropies[part] = made.chosen, made.entropies
         return logprobs, entropies
 
@@ -164,8 +165,9 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
         grad_hidden = torch.empty_like(hidden)
         grad_weight = torch.zeros_like(weight) if weight is not None and ctx.needs_input_grad[1] else None
         grad_bias = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
-        for part in _chunks(len(targets), _vocabulary(hidden, head)):
-            made = _head_chunk(hidden[part], head, targets[part], temperature)
+        room = _Room(hidden, head, len(targets))
+        for part in room.chunks:
+            made = _head_chunk(hidden[part], head, targets[part], temperature, room)
             if slopes is None:
                 logprobs[part], entropies[part] = made.chosen, made.entropies
                 here = _slopes(objective, made.chosen, made.entropies, part)
@@ -180,14 +182,30 @@ class _ChunkedHead(torch.autograd.Function):  # type: ignore[misc]
                 grad_weight.addmm_(grad_logits.T.to(grad_weight.dtype), hidden[part].to(grad_weight.dtype))
             if grad_bias is not None:
                 grad_bias += grad_logits.sum(0).to(grad_bias.dtype)
-        ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
+        ctx.grads = [grad_hidden, grad_weight, grad_bias]
         ctx.mark_non_differentiable(logprobs, entropies)
         return total, logprobs, entropies
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        grads = [None if grad is None else grad * upstream.to(grad.dtype) for grad in ctx.saved_tensors]
+        # scaled and handed over where they are: a copy of the weight's gradient is as large as the weight
+        grads, ctx.grads = ctx.grads, None
+        if float(upstream) != 1.0:
+            for grad in grads:
+                if grad is not None:
+                    grad.mul_(upstream.to(grad.dtype))
         return (*grads, None, None, None, None, None)
+
+
+class _Room:
+    """Memory for one chunk's logits and probabilities, used again by the next: fresh pages cost as much as the sums."""
+
+    def __init__(self, hidden: Tensor, head: Head | None, tokens: int) -> None:
+        vocabulary = hidden.shape[1] if head is None else len(head.embedding.weight)
+        size = max(1, min(tokens, CHUNK_ELEMENTS // vocabulary))
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        self.logits, self.probs = (hidden.new_empty(size, vocabulary, dtype=wide) for _ in range(2))
+        self.chunks = [slice(start, min(start + size, tokens)) for start in range(0, tokens, size)]
 
 
 class _Made(NamedTuple):
@@ -201,24 +219,28 @@ class _Made(NamedTuple):
     entropies: Tensor  # [m]
 
 
-def _head_chunk(hidden: Tensor, head: Head | None, targets: Tensor, temperature: float) -> _Made:
+def _head_chunk(hidden: Tensor, head: Head | None, targets: Tensor, temperature: float, room: _Room) -> _Made:
+    logits, probs = room.logits[: len(hidden)], room.probs[: len(hidden)]  # [m, V]
     slope: Tensor | float = 1.0
     if head is None:
-        logits = hidden.to(torch.promote_types(hidden.dtype, torch.float32), copy=True)
+        logits.copy_(hidden)
     else:
-        logits = hidden @ head.embedding.weight.to(hidden.dtype).T  # [m, V]
+        weight = head.embedding.weight
+        if hidden.device.type == "cpu" and hidden.dtype == weight.dtype == logits.dtype:
+            torch.mm(hidden, weight.T, out=logits)
+        else:
+            logits.copy_(hidden @ weight.to(hidden.dtype).T)  # autocast knows this form only
         if head.embedding.bias is not None:
-            logits = logits + head.embedding.bias
-        logits = head.bend(logits.to(torch.promote_types(logits.dtype, torch.float32)))
-        slope = head.slope(logits)
+            logits += head.embedding.bias
+        slope = head.slope(head.bend_(logits))
     if temperature != 1.0:
-        logits = logits / temperature
-    probs = torch.softmax(logits, dim=-1)
+        logits /= temperature
+    torch.softmax(logits, dim=-1, out=probs)
     # log Z through the largest logit, whose probability softmax has already: no second pass of exponentials
     largest, place = logits.max(dim=-1, keepdim=True)  # [m, 1]
     norm = (largest - probs.gather(-1, place).log())[:, 0]  # [m]
     chosen = logits.gather(-1, targets[:, None])[:, 0] - norm
-    mean_logit = torch.linalg.vecdot(probs, logits)
+    mean_logit = torch.bmm(probs[:, None], logits[:, :, None])[:, 0, 0]  # vecdot makes room for the products first
     return _Made(logits, slope, probs, norm, chosen, norm - mean_logit)  # H = log Z - E[logit]
 
 
@@ -249,12 +271,3 @@ def _grad_logits(made: _Made, targets: Tensor, slopes: _Slopes, temperature: flo
     if isinstance(made.slope, Tensor):
         return grad.mul_(made.slope.div_(temperature))
     return grad if made.slope == temperature else grad.mul_(made.slope / temperature)
-
-
-def _vocabulary(hidden: Tensor, head: Head | None) -> int:
-    return hidden.shape[1] if head is None else len(head.embedding.weight)
-
-
-def _chunks(tokens: int, vocabulary: int) -> list[slice]:
-    size = max(1, CHUNK_ELEMENTS // vocabulary)
-    return [slice(start, min(start + size, tokens)) for start in range(0, tokens, size)]
