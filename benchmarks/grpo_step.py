@@ -3,13 +3,15 @@
     pip install --target TRL --no-deps trl==1.16.0        # beside this environment, which has accelerate and datasets
     python benchmarks/grpo_step.py --trl TRL               # the whole table, one thread
     python benchmarks/grpo_step.py --trl TRL --threads 2   # for the wall column, on a quiet machine
+    python benchmarks/grpo_step.py --trl TRL --setting short --memory
 
 Both sides: SmolLM2-135M-Instruct from `assay.model.load`, fp32 (TRL's default is bf16, which is slower on a CPU), the
 same chat prompts, completions of exactly the wanted length (nothing ends early), one AdamW update per rollout batch,
 gradients clipped at 1, the same KL coefficient, alternating rewards so that every group has spread. TRL runs as its
-users run it, through `GRPOTrainer.train`, and without gradient checkpointing (its default, which trades time for memory,
-is a row of its own). Each side runs in a fresh process; memory is that process's VmHWM. The first step, which allocates
-Adam's state, is left out of the times and not of the memory. CPU-seconds are medians over the steps.
+users run it, through `GRPOTrainer.train`, but without gradient checkpointing, its default, which trades time for memory:
+`--memory` adds that row, and Assay's own two ways to trade. Each side runs in a fresh process; memory is that process's
+VmHWM. The first step, which allocates Adam's state, is left out of the times and not of the memory. CPU-seconds are
+medians over the steps.
 """
 
 from __future__ import annotations
@@ -126,9 +128,23 @@ def peak_rss() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20)
 
 
+def sgemm_peak(size: int = 1536, repeats: int = 6) -> float:
+    """GFLOP/s of a square fp32 product on one thread, by CPU time; the best of several."""
+    import torch
+
+    torch.set_num_threads(1)
+    one, other, out = (torch.randn(size, size) for _ in range(3))
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.process_time()
+        torch.mm(one, other, out=out)
+        best = min(best, time.process_time() - start)
+    return 2 * size**3 / best / 1e9
+
+
 def learn_config(kl: float, microbatch_tokens: int, checkpointing: bool) -> Any:
     """The one place that knows the configuration's keys."""
-    from assay.core.config import LearnConfig
+    from assay.core.learning import LearnConfig
 
     return LearnConfig(
         learning_rate=1e-6,
@@ -159,8 +175,8 @@ def run_assay(setting: Setting, options: argparse.Namespace) -> dict[str, Any]:
     prompts = [engine.render(request.prompt) for request in requests]
     policy = None
     if not options.decode:
-        policy_file.chosen_logprobs = clock.wrap("reference", policy_file.chosen_logprobs)
-        policy_file.step_of = clock.wrap("optimiser", policy_file.step_of)
+        for phase, name in (("reference", "chosen_logprobs"), ("optimiser", "step_of")):
+            setattr(policy_file, name, clock.wrap(phase, getattr(policy_file, name)))
         config = learn_config(options.kl, options.microbatch_tokens, options.checkpointing)
         policy = policy_file.Policy(loaded, config, temperature=1.0)
     difference = 0.0
@@ -196,14 +212,15 @@ def run_trl(setting: Setting, options: argparse.Namespace) -> dict[str, Any]:
     import torch
     from datasets import Dataset
     from transformers import AutoTokenizer
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig, GRPOTrainer  # type: ignore[import-not-found]
 
     from assay.model.load import smollm2_folder
 
     torch.set_num_threads(options.threads)
     folder = str(smollm2_folder())
     rows = [{"prompt": [{"role": role, "content": text} for role, text in prompt]} for prompt in setting.prompts]
-    clock, prompt_tokens = Clock(), []
+    clock = Clock()
+    prompt_tokens: list[int] = []
 
     def alternate(completions: list[Any], **_: Any) -> list[float]:
         return [float(place % 2) for place in range(len(completions))]
@@ -239,7 +256,7 @@ def run_trl(setting: Setting, options: argparse.Namespace) -> dict[str, Any]:
             ),
         )
         assert next(trainer.model.parameters()).dtype == torch.float32
-        turn, logps, step = trainer._generate_single_turn, trainer._get_per_token_logps_and_entropies, None
+        turn, logps = trainer._generate_single_turn, trainer._get_per_token_logps_and_entropies
 
         def generate(prompt_ids: Any, *args: Any, **named: Any) -> Any:
             prompt_tokens[:] = [len(each) for each in prompt_ids]
@@ -272,14 +289,9 @@ def run_trl(setting: Setting, options: argparse.Namespace) -> dict[str, Any]:
         trainer.create_optimizer = create_optimizer
         clip = trainer.accelerator.clip_grad_norm_
         trainer.accelerator.clip_grad_norm_ = clock.wrap("optimiser", clip)
-        del step
         if options.decode:
-            trainer._get_per_token_logps_and_entropies = logps
-            trainer.model.eval()
-            ids = [
-                trainer.processing_class.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]
-                for row in rows
-            ]
+            template = trainer.processing_class.apply_chat_template
+            ids = [template(row["prompt"], add_generation_prompt=True)["input_ids"] for row in rows]
             for _ in range(options.steps + 1):
                 clock.new_step()
                 generate([each for each in ids for _ in range(setting.group)], None, {}, setting.group)
@@ -324,6 +336,7 @@ def main() -> None:
     parser.add_argument("--kl", type=float, default=0.0)
     parser.add_argument("--microbatch-tokens", type=int, default=4096)
     parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--memory", action="store_true", help="also the rows that trade time for memory")
     parser.add_argument("--decode", action="store_true", help="decoding alone")
     parser.add_argument("--setting", choices=list(settings()), help="this one only")
     parser.add_argument("--child", choices=["assay", "trl"], help=argparse.SUPPRESS)
@@ -333,6 +346,7 @@ def main() -> None:
         print(json.dumps(run(settings()[options.setting], options)))
         return
     print(f"{options.threads} threads, medians of {options.steps} steps; CPU seconds by phase, wall s, peak GiB")
+    print(f"sgemm on one thread: {sgemm_peak():.0f} GFLOP/s")
     heads = " ".join(f"{phase.split()[0]:>8}" for phase in PHASES)
     print(f"{'setting':<34} {'side':<22} {heads} {'step':>8} {'wall':>8} {'GiB':>6}")
     for name in [options.setting] if options.setting else list(settings()):
@@ -351,6 +365,15 @@ def main() -> None:
                     if found is not None:
                         rate = settings()[name].sampled / found["phases"]["generate"][0]
                         print(f"{'':<34} {side}: {rate:.0f} tokens per CPU-second")
+            elif options.memory:
+                if options.trl:
+                    theirs = child("trl", name, options, kl=kl, checkpointing=True)
+                    show("TRL, checkpointing", label, theirs, None)
+                ours = child("assay", name, options, kl=kl, microbatch_tokens=512)
+                show("Assay, rows of 512", label, ours, theirs)
+                ours = child("assay", name, options, kl=kl, microbatch_tokens=512, checkpointing=True)
+                show("Assay, checkpointing", label, ours, theirs)
+    print(f"sgemm on one thread: {sgemm_peak():.0f} GFLOP/s")
 
 
 if __name__ == "__main__":

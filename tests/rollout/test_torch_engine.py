@@ -23,7 +23,7 @@ from assay.model.load import _with_lora, describe
 from assay.model.tiny import build_tiny, character_tokenizer
 from assay.rollout.engine import Request, Sampling
 from assay.rollout.plain_cache import PlainCache
-from assay.rollout.shared_cache import SharedCache
+from assay.rollout.shared_cache import SharedCache, _Step
 from assay.rollout.torch_engine import TorchEngine
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -193,6 +193,20 @@ def test_new_weights_are_used_at_once(monkeypatch):
         for parameter in loaded.model.parameters():
             parameter.mul_(1.5)
     assert_exact(engine, loaded.model, REQUESTS, engine.generate(REQUESTS, Sampling(8)))
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+@pytest.mark.parametrize("name", ["llama, grouped queries, tied", "gemma", "gpt2"])
+def test_a_long_prefix_is_a_level_of_its_own_and_as_exact(name, batch_size, monkeypatch):
+    monkeypatch.setattr("assay.rollout.shared_cache.FEW_TOKENS", 0)
+    loaded = load(SHARED[name])
+    requests = REQUESTS[:3]  # with a common beginning
+    engine = TorchEngine(loaded, batch_size=batch_size)
+    prefixes = []
+    plan = _Step.plan
+    monkeypatch.setattr(_Step, "plan", lambda *given: (prefixes.append(given[2]), plan(*given))[1])
+    assert_exact(engine, loaded.model, requests, engine.generate(requests, Sampling(12)))
+    assert min(prefixes) > 0
 
 
 @pytest.mark.parametrize("batch_size", [4, 64])

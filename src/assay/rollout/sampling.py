@@ -36,7 +36,7 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     if sampling.temperature > 0:
         logits = _truncate(logits, sampling.top_k, sampling.top_p)
     largest, best = logits.max(dim=-1)  # [R]
-    weights = (logits - largest[:, None]).exp_()  # [R, V] unnormalised probabilities
+    weights = logits.sub_(largest[:, None]).exp_()  # [R, V] unnormalised probabilities
     sums, total = _block_sums(weights)
     if not total.isfinite().all():
         raise NonFiniteStep(
@@ -44,8 +44,8 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
             "checkpoint with a lower learn.learning_rate"
         )
     tokens = best if sampling.temperature == 0 else _invert(weights, sums, uniform.to(logits.device) * total)
-    chosen = logits.gather(-1, tokens[:, None])[:, 0]
-    return tokens, (chosen - largest).to(torch.float64) - total.log()
+    chosen = weights.gather(-1, tokens[:, None])[:, 0].to(torch.float64)
+    return tokens, chosen.log() - total.log()
 
 
 def _block_sums(weights: Tensor) -> tuple[Tensor, Tensor]:

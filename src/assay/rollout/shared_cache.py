@@ -1,7 +1,7 @@
 """Decoding with shared prompts: what rows have in common is stored once and attended to in place, never copied.
 
-Keys and values stand at three levels: the prefix that all prompts of the call share (one copy), each prompt's own
-ending (one copy a prompt), and each row's completion (a slot in a preallocated buffer). A row's attention is the joint
+Keys and values stand at three levels: the prefix that all prompts of the call share (one copy, or where that is little
+one a prompt), each prompt's own ending (one copy a prompt), and each row's completion (a slot in a preallocated buffer). A row's attention is the joint
 softmax over the three, by matrix products that batch all rows of a level: exactly what the row would compute alone.
 Grouped-query heads need no repetition. Rows enter and leave at any step.
 
@@ -27,6 +27,7 @@ from assay.model.head import REFUSALS, find_head, ordinary_tokens
 NAME = "assay_shared"
 PREFILL_TOKENS = 8192  # prompt tokens computed together
 Pair = tuple[Tensor, Tensor]  # keys and values
+FEW_TOKENS = 2048  # a prefix is copied to its prompts when that takes fewer: a level less, and four products a layer
 FIRST_SLOTS = 64  # positions reserved per row; doubled when they run out
 
 
@@ -57,6 +58,8 @@ class SharedCache:
         self.depth = max(len(prompt) for prompt in prompts) + max_new  # the longest path
         self._mode = "prefix"
         self._columns = common_prefix(prompts)
+        self._is_copied = self._columns * len(prompts) <= FEW_TOKENS  # the prefix, to the front of each suffix
+        self._level = 0 if self._is_copied else self._columns  # what is left of it as a level of its own
         self._capacity = 0
         # per prompt in the suffix store, per row in the own store
         self._suffix_lengths: list[int] = []
@@ -98,7 +101,8 @@ class SharedCache:
         base = self._drop_prompts()
         place = {prompt: base + index for index, prompt in enumerate(wanted)}
         chosen = torch.tensor([self._place[prompt] for prompt in wanted], device=self._device, dtype=torch.long)
-        self._suffix_lengths += [self._entering[prompt] for prompt in wanted]
+        copied = self._columns - self._level
+        self._suffix_lengths += [copied + self._entering[prompt] for prompt in wanted]
         width = max(self._suffix_lengths, default=0)
         for layer in self._layers:
             layer.suffix = _joined(layer.suffix, layer.entering, chosen, width) if wanted or base else None
@@ -116,7 +120,7 @@ class SharedCache:
         self._step.advance(self._lengths, self._device)
         positions = torch.tensor(
             [
-                self._columns + self._suffix_lengths[owner] + length
+                self._level + self._suffix_lengths[owner] + length
                 for owner, length in zip(self._owners, self._lengths, strict=True)
             ],
             device=self._device,
@@ -144,12 +148,16 @@ class SharedCache:
             return _causal(query, key, value, store.prefix, scaling)
         if self._mode == "suffix":
             before = store.prefix if store.trunk is None else _after(store.prefix, store.trunk, 1)
-            store.entering.append(_after(store.trunk, (key, value), len(key)))
+            store.entering.append(_after(before if self._is_copied else store.trunk, (key, value), len(key)))
             return _causal(query, key, value, before, scaling)
         assert store.own is not None
         own_keys, own_values = store.own
-        own_keys[self._step.rows, :, self._step.at] = key[:, :, 0].to(own_keys.dtype)
-        own_values[self._step.rows, :, self._step.at] = value[:, :, 0].to(own_values.dtype)
+        if (at := self._step.common_at) is not None:
+            own_keys[:, :, at : at + 1] = key
+            own_values[:, :, at : at + 1] = value
+        else:
+            own_keys[self._step.rows, :, self._step.at] = key[:, :, 0].to(own_keys.dtype)
+            own_values[self._step.rows, :, self._step.at] = value[:, :, 0].to(own_values.dtype)
         return _joint(query, store, self._step, scaling)
 
     def _read_trunk(self, tokens: Sequence[int]) -> int:
@@ -210,7 +218,7 @@ class SharedCache:
             layer.own = (new[0], new[1])
 
     def _plan(self) -> None:
-        self._step = _Step.plan(self._owners, self._suffix_lengths, self._columns, self._device)
+        self._step = _Step.plan(self._owners, self._suffix_lengths, self._level, self._device)
 
 
 @dataclass(slots=True)
@@ -219,8 +227,10 @@ class _Step:
 
     rows: Tensor  # [R] 0..R-1
     at: Tensor  # [R] the slot position to write
+    common_at: int | None  # that position, where it is the same for all
     longest: int  # positions of the own buffers in use after this step's writing
-    prefix: int  # C
+    prefix: int  # C, 0 where each prompt has a copy
+    is_even: bool  # row r is the (r % G)th of prompt r // G
     gather: Tensor  # [P, G] the row that stands there (0 where none does)
     place: Tensor  # [R] each row's place in [P * G]
     suffix_mask: Tensor | None  # [R, 1, S] -inf over padding
@@ -229,7 +239,7 @@ class _Step:
     @classmethod
     def empty(cls, device: torch.device) -> _Step:
         none = torch.zeros(0, dtype=torch.long, device=device)
-        return cls(none, none, 0, 0, none[None], none, None, None)
+        return cls(none, none, None, 0, 0, False, none[None], none, None, None)
 
     @classmethod
     def plan(cls, owners: Sequence[int], suffixes: Sequence[int], prefix: int, device: torch.device) -> _Step:
@@ -245,8 +255,10 @@ class _Step:
         return cls(
             rows=torch.arange(len(owners), device=device),
             at=torch.zeros(len(owners), dtype=torch.long, device=device),
+            common_at=None,
             longest=0,
             prefix=prefix,
+            is_even=place == list(range(len(suffixes) * width)),
             gather=torch.tensor(gather, dtype=torch.long, device=device).reshape(len(suffixes), width),
             place=torch.tensor(place, dtype=torch.long, device=device),
             suffix_mask=_padding([suffixes[owner] for owner in owners], max(suffixes, default=0), device),
@@ -255,8 +267,17 @@ class _Step:
 
     def advance(self, lengths: Sequence[int], device: torch.device) -> None:
         self.at = torch.tensor(lengths, device=device)
+        self.common_at = lengths[0] if min(lengths) == max(lengths) else None
         self.longest = max(lengths) + 1
         self.own_mask = _padding([length + 1 for length in lengths], self.longest, device)
+
+    def by_prompt(self, states: Tensor) -> Tensor:
+        """[R, ..] as [P, G, ..]."""
+        return states.unflatten(0, tuple(self.gather.shape)) if self.is_even else states[self.gather]
+
+    def by_row(self, states: Tensor) -> Tensor:
+        """The other way round."""
+        return states.flatten(0, 1) if self.is_even else states.flatten(0, 1)[self.place]
 
 
 def _padding(lengths: Sequence[int], width: int, device: torch.device) -> Tensor | None:
@@ -283,15 +304,14 @@ def _joint(query: Tensor, store: LayerStore, step: _Step, scaling: float) -> Ten
     # scores[r] = [prefix | suffix | own] for each of the row's heads
     prefix = step.prefix
     scores = torch.empty(rows, kv_heads, share, prefix + size + step.longest, dtype=query.dtype, device=query.device)
-    if store.prefix is not None:
+    if prefix:
+        assert store.prefix is not None
         asked_of_prefix = asked.transpose(0, 1).reshape(kv_heads, rows * share, width)
         seen = asked_of_prefix @ store.prefix[0][0].transpose(1, 2)  # [Hkv, R * share, C]
         scores[..., :prefix] = seen.view(kv_heads, rows, share, prefix).transpose(0, 1)
-    asked_of_suffix = asked[step.gather].transpose(1, 2).reshape(prompts, kv_heads, group * share, width)
+    asked_of_suffix = step.by_prompt(asked).transpose(1, 2).reshape(prompts, kv_heads, group * share, width)
     seen = asked_of_suffix @ suffix_keys.transpose(2, 3)  # [P, Hkv, G * share, S]
-    seen = (
-        seen.view(prompts, kv_heads, group, share, size).transpose(1, 2).reshape(-1, kv_heads, share, size)[step.place]
-    )
+    seen = step.by_row(seen.view(prompts, kv_heads, group, share, size).transpose(1, 2))
     scores[..., prefix : prefix + size] = seen if step.suffix_mask is None else seen + step.suffix_mask[:, None]
     own = asked @ own_keys.transpose(2, 3)  # [R, Hkv, share, T]
     scores[..., prefix + size :] = own if step.own_mask is None else own + step.own_mask[:, None]
@@ -299,14 +319,11 @@ def _joint(query: Tensor, store: LayerStore, step: _Step, scaling: float) -> Ten
     weights = torch.softmax(scores, dim=-1, dtype=torch.promote_types(query.dtype, torch.float32)).to(query.dtype)
 
     out = weights[..., prefix + size :] @ own_values  # [R, Hkv, share, D]
-    spread = weights[..., prefix : prefix + size][step.gather].transpose(1, 2)  # [P, Hkv, G, share, S]
+    spread = step.by_prompt(weights[..., prefix : prefix + size]).transpose(1, 2)  # [P, Hkv, G, share, S]
     found = spread.reshape(prompts, kv_heads, group * share, size) @ suffix_values
-    out += (
-        found.view(prompts, kv_heads, group, share, depth)
-        .transpose(1, 2)
-        .reshape(-1, kv_heads, share, depth)[step.place]
-    )
-    if store.prefix is not None:
+    out += step.by_row(found.view(prompts, kv_heads, group, share, depth).transpose(1, 2))
+    if prefix:
+        assert store.prefix is not None
         spread = weights[..., :prefix].transpose(0, 1).reshape(kv_heads, rows * share, prefix)
         out += (spread @ store.prefix[1][0]).view(kv_heads, rows, share, depth).transpose(0, 1)
     return out.reshape(rows, 1, heads, depth)
