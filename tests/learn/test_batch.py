@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from assay.core.types import Completion
-from assay.learn.batch import Sample, pack
+from assay.learn.batch import Sample, by_completion, pack
 from assay.model.attention import common_prefix
 
 CPU = torch.device("cpu")
@@ -58,3 +58,20 @@ def test_common_prefix_leaves_each_prompt_a_token_of_its_own():
     assert common_prefix([(1, 2), (1, 2, 3)]) == 1
     assert common_prefix([(5,)]) == 0
     assert common_prefix([(1, 2), (3, 4)]) == 0
+
+
+def test_prompts_of_two_beginnings_go_to_rows_of_their_own_and_come_back_in_order():
+    system, one, other = list(range(30)), list(range(100, 180)), list(range(200, 280))
+    groups = [
+        [sample([*system, *(one if place % 2 else other), 300 + place], [10 + place, 20 + place])] for place in range(6)
+    ]
+    batches = packed(groups)
+    assert [[each.prompt[-1] - 300 for each in batch.samples] for batch in batches] == [[0, 2, 4], [1, 3, 5]]
+    assert [len(batch.row.tokens) for batch in batches] == [110 + 3 * 2] * 2  # the beginning stands once
+    back = by_completion(groups, batches, lambda batch: batch.row.targets.float())
+    assert [[each.tolist() for each in group] for group in back] == [[[10.0 + p, 20.0 + p]] for p in range(6)]
+
+
+def test_a_short_beginning_is_not_worth_a_row():
+    groups = [[sample([place % 2, place % 2, 300 + place], [10])] for place in range(6)]
+    assert len(packed(groups)) == 1

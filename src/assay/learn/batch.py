@@ -2,20 +2,23 @@
 
 A prompt stands once for all its completions, and the beginning that all prompts of the batch share stands once for all
 of them (see model/attention). `pack` fills rows up to a number of tokens; a group that alone is larger is cut between
-completions. How groups are spread over rows changes the sums' rounding and nothing else.
+completions. Prompts of several beginnings (few-shot examples of two families, say) go to rows by beginning. How groups
+are spread over rows changes the sums' rounding and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from assay.core.types import Completion
-from assay.model.attention import build_tree, common_prefix
+from assay.model.attention import build_tree, common_prefix, prefix_clusters
 from assay.model.logprobs import Row
+
+ROW_SAVES = 128  # tokens that a common beginning must save to be worth a row of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,16 @@ def pack(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> list[Batch]:
-    """Rows of at most `row_tokens` tokens where that can be."""
+    """Rows of at most `row_tokens` tokens where that can be; prompts with a beginning of their own share rows."""
     rows: list[list[Sequence[Sample]]] = []
-    for piece in _pieces(groups, row_tokens):
-        if rows and _row_length([*rows[-1], piece]) <= row_tokens:
-            rows[-1].append(piece)
-        else:
-            rows.append([piece])
+    for cluster in prefix_clusters([group[0].prompt for group in groups], ROW_SAVES):
+        row: list[Sequence[Sample]] = []
+        for piece in _pieces([groups[place] for place in cluster], row_tokens):
+            if row and _row_length([*row, piece]) > row_tokens:
+                rows.append(row)
+                row = []
+            row.append(piece)
+        rows.append(row)
     return [_batch(row, device, dtype) for row in rows]
 
 
@@ -131,6 +137,12 @@ def _batch(row: Sequence[Sequence[Sample]], device: torch.device, dtype: torch.d
     )
 
 
-def spread_over(values: Tensor, batch: Batch) -> list[Tensor]:
-    """Values [M] of a row's tokens, cut into those of each completion."""
-    return list(values.split([len(each.completion.tokens) for each in batch.samples]))
+def by_completion(
+    groups: Sequence[Sequence[Sample]], batches: Iterable[Batch], values_of: Callable[[Batch], Tensor]
+) -> list[list[Tensor]]:
+    """Per completion [T], in the groups' order, the values [M] that `values_of` gives for each row of them."""
+    found: dict[int, Tensor] = {}
+    for batch in batches:
+        lengths = [len(each.completion.tokens) for each in batch.samples]
+        found.update(zip(map(id, batch.samples), values_of(batch).split(lengths), strict=True))
+    return [[found[id(sample)] for sample in group] for group in groups]

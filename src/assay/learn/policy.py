@@ -19,7 +19,7 @@ from torch import Tensor
 
 from assay.core.errors import ConfigError, NonFiniteStep
 from assay.core.learning import Gspo, LearnConfig, NoCorrection
-from assay.learn.batch import Batch, Sample, pack, spread_over
+from assay.learn.batch import Batch, Sample, by_completion, pack
 from assay.learn.kl import ESTIMATORS, adapted, k3
 from assay.learn.objective import clip_counts, surrogate_of
 from assay.learn.optimiser import checkpointed, make_optimiser, step_of
@@ -135,13 +135,11 @@ class Policy:
 
         def of(own: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
             with self._autocast(), self._reference() as model:
-                flat = [
-                    values.double().cpu()
-                    for batch in self.rows(own)
-                    for values in spread_over(chosen_logprobs(model, batch.row, self.temperature), batch)
-                ]
-            each = iter(flat)
-            return [[next(each) for _ in group] for group in own]
+                return by_completion(
+                    own,
+                    self.rows(own),
+                    lambda batch: chosen_logprobs(model, batch.row, self.temperature).double().cpu(),
+                )
 
         return self.ranks.share(groups, of)
 

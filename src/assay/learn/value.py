@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from assay.core.errors import NonFiniteStep
 from assay.core.learning import CriticConfig, LearnConfig
-from assay.learn.batch import Batch, Sample, pack, spread_over
+from assay.learn.batch import Batch, Sample, by_completion, pack
 from assay.learn.optimiser import checkpointed, make_optimiser, step_of
 from assay.learn.parallel import ALONE, Ranks
 from assay.model.load import LoadedModel
@@ -68,11 +68,7 @@ class Critic:
 
         def of(own: Sequence[Sequence[Sample]]) -> list[list[Tensor]]:
             with torch.no_grad():
-                flat = [
-                    each.double().cpu() for batch in self._rows(own) for each in spread_over(self._of(batch), batch)
-                ]
-            each = iter(flat)
-            return [[next(each) for _ in group] for group in own]
+                return by_completion(own, self._rows(own), lambda batch: self._of(batch).double().cpu())
 
         return self.ranks.share(groups, of)
 
