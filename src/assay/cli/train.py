@@ -29,6 +29,10 @@ def train(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value (repeatable)")] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder to make (default: runs/NAME)")] = None,
     resume: Annotated[Path | None, typer.Option(help="continue this run folder from its last checkpoint")] = None,
+    controls: Annotated[
+        str | None,
+        typer.Option(help="then run it again under rewards that say nothing: random,format,inverted,majority"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print memory, tokens and time; train nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as one JSON object")] = False,
 ) -> None:
@@ -44,15 +48,32 @@ def train(
     console = Console(stderr=as_json, quiet=not is_first_process())
     if dry_run:
         show_plan(config, console, as_json)
+        if controls is not None and not as_json:
+            from assay.cli.controls import read_controls
+
+            arms = read_controls(controls)
+            console.print(
+                f"[bold cyan]{'controls':<9}[/] the same again for each of {', '.join(arms)}", highlight=False
+            )
         return
     folder = resume or out or Path("runs") / config.name
-    result = run(config, folder, console, resume=resume is not None)
+    if controls is not None:
+        from assay.cli.controls import read_controls, run_with_controls
+
+        result = run_with_controls(config, folder, console, read_controls(controls), resume=resume is not None)
+    else:
+        result = run(config, folder, console, resume=resume is not None)
     if as_json:
         typer.echo(json.dumps(result))
 
 
-def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> dict[str, object]:
-    """Train with progress on the console, build the report, and say what came out."""
+def run(
+    config: RunConfig, folder: Path, console: Console, *, resume: bool, again: str | None = None
+) -> dict[str, object]:
+    """Train with progress on the console, build the report, and say what came out.
+
+    `again` is the command that goes on after a Ctrl-C, where it is not `assay train --resume` alone.
+    """
     from assay.cli.progress import Progress, comparison_table
     from assay.learn.checkpoint import best_checkpoint, latest_checkpoint
     from assay.learn.train import train as train_policy
@@ -65,7 +86,8 @@ def run(config: RunConfig, folder: Path, console: Console, *, resume: bool) -> d
         with Progress(console) as progress:
             done = train_policy(config, folder, resume=resume, listen=progress)
     except KeyboardInterrupt:
-        console.print(f"\nstopped; go on with: assay train --resume {shlex.quote(str(folder))}", highlight=False)
+        again = again or f"assay train --resume {shlex.quote(str(folder))}"
+        console.print(f"\nstopped; go on with: {again}", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
     except Collapsed:
         if not is_first_process():
@@ -109,7 +131,8 @@ def show_header(config: RunConfig, folder: Path, console: Console) -> None:
         "machine": machine_sentence(config.model.threads),
         "method": f"{METHODS[learn.advantage.kind]}: {learn.steps} steps of {rollout.prompts_per_step} prompts x {rollout.group_size} completions "
         f"of at most {rollout.max_new_tokens} tokens, learning rate {learn.learning_rate:g}, "
-        f"{loss}{kl}, reward `{config.reward.rule}`",
+        f"{loss}{kl}, reward `{config.reward.rule}`"
+        + ("" if config.reward.control == "none" else f", paid by the control `{config.reward.control}`"),
         "seed": f"{config.seed}, into {folder}",
     }
     for label, text in rows.items():

@@ -26,7 +26,7 @@ from assay.core.drawing import (
     SizeByDifficulty,
 )
 from assay.core.layers import Layered, merge, validate
-from assay.core.learning import LearnConfig
+from assay.core.learning import GrpoAdvantage, LearnConfig
 from assay.core.length import Length, NoLength, Overlong
 from assay.core.section import Section
 from assay.core.types import Json
@@ -73,6 +73,9 @@ class RewardConfig(Section):
     )
     options: dict[str, float | str] = Field(default_factory=dict, description="the rule's own options")
     length: Length = NoLength()
+    control: Literal["none", "random", "format", "inverted", "majority"] = Field(
+        "none", description="pay by a rule that says nothing about being right: for control arms (`train --controls`)"
+    )
 
 
 class ServerConfig(Section):
@@ -231,6 +234,16 @@ class RunConfig(Section):
                 raise ValueError(
                     f"reward.length.cache must be at most {longest}, the tokens at which the penalty is whole"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _blind_control(self) -> RunConfig:
+        how = self.learn.advantage
+        if self.reward.control != "none" and isinstance(how, GrpoAdvantage) and how.process:
+            raise ValueError(
+                "learn.advantage.process spreads a reward over the steps that were checked, which would tell a control "
+                "arm what is right: process = false would be right beside reward.control"
+            )
         return self
 
     @model_validator(mode="after")

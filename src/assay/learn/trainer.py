@@ -19,6 +19,7 @@ from assay.core.config import RunConfig
 from assay.core.drawing import NoDynamic
 from assay.core.errors import LogprobMismatch, NonFiniteStep
 from assay.core.learning import GaeAdvantage, GrpoAdvantage, NoCorrection
+from assay.core.rng import Key
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Group, Task
 from assay.learn.advantage import spread
@@ -31,6 +32,7 @@ from assay.learn.schedule import learning_rate
 from assay.learn.value import Critic
 from assay.measure.signals import CAUSES, explain_nothing_to_learn, group_cause
 from assay.model.load import LoadedModel
+from assay.reward.control import Control, controlled
 from assay.reward.rule import RewardRule
 from assay.rollout.collect import Collected, VoidBudget, collect, rollout_row
 from assay.rollout.engine import Engine, Sampling, follow
@@ -133,7 +135,7 @@ def _gathered(learner: Learner, step: int) -> Gathered:
 def _round(learner: Learner, step: int, tasks: Sequence[Task], number: int = 0) -> Callable[[], Collected]:
     """What samples and judges these tasks, when it is called."""
     config = learner.config
-    return partial(
+    plain = partial(
         collect,
         learner.engine,
         tasks,
@@ -147,6 +149,14 @@ def _round(learner: Learner, step: int, tasks: Sequence[Task], number: int = 0) 
         budget=learner.budget,
         round_number=number,
     )
+    control = config.reward.control
+    return plain if control == "none" else lambda: _paid_by(control, plain(), config.seed, (step, number))
+
+
+def _paid_by(control: Control, collected: Collected, seed: int, key: Key) -> Collected:
+    """A control arm's groups: sampled and judged like any others, and paid by the control."""
+    groups = [controlled(group, control, seed, (*key, place)) for place, group in enumerate(collected.groups)]
+    return replace(collected, groups=tuple(groups))
 
 
 def overlapped(learner: Learner, copy: LoadedModel) -> Learner:

@@ -73,12 +73,32 @@ class RunData:
         return self.done >= self.planned and any(each.kind == "after" for each in self.evaluations)
 
     @property
+    def control(self) -> str | None:
+        """The control that paid this run; None for a true reward."""
+        found = self.section("reward").get("control", "none")
+        return None if found == "none" else str(found)
+
+    @property
     def group(self) -> str:
-        """Runs that differ in their seed and name alone share it (a cold start's folder carries the run's name)."""
+        """Runs that differ in their seed and name alone share it."""
+        return sha256_of(self._compared())
+
+    @property
+    def true_group(self) -> str:
+        """The group of the run that this one is a control arm of; its own group where it is none."""
+        rest = self._compared()
+        reward, learn = dict(rest.get("reward") or {}), dict(rest.get("learn") or {})
+        for section, key in ((reward, "control"), (learn, "collapse")):  # an arm runs on when it collapses
+            section.pop(key, None)
+        return sha256_of({**rest, "reward": reward, "learn": learn})
+
+    def _compared(self) -> dict[str, Json]:
+        """The configuration without seed and names (a cold start's folder carries the name of the run, not of its arm)."""
         model = dict(self.section("model"))
-        model["name"] = str(model.get("name", "")).replace(self.name, "*")
+        stem = self.name.removesuffix(f"-{self.control}")
+        model["name"] = str(model.get("name", "")).replace(stem, "*")
         rest = {key: value for key, value in self.config.items() if key not in ("seed", "name", "track", "model")}
-        return sha256_of({**rest, "model": model})
+        return {**rest, "model": model}
 
     def section(self, name: str) -> Mapping[str, Json]:
         found = self.config.get(name)

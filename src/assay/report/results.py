@@ -12,6 +12,7 @@ from assay.report.gather import RunData
 from assay.report.parts import badge, nothing
 from assay.report.plots import interval_axis, interval_plot
 from assay.report.text import join, number, safe, short
+from assay.reward.control import SENTENCES
 
 NAMES = {"format_rate": "answer readable", "mean_length": "tokens"}
 MEANS = {
@@ -25,7 +26,12 @@ MEANS = {
 def head(run: RunData) -> str:
     """Name, verdict, and what was trained on what."""
     title = f"{safe(run.title)} <small>{safe(run.name)}</small>" if run.title != run.name else safe(run.name)
-    return f'<header class="head"><p class="status">{verdict(run)}{progress(run)}</p><h1>{title}</h1><p class="what">{what(run)}</p>{headline(run)}</header>'
+    return f'<header class="head"><p class="status">{control(run)}{verdict(run)}{progress(run)}</p><h1>{title}</h1><p class="what">{what(run)}</p>{headline(run)}</header>'
+
+
+def control(run: RunData) -> str:
+    """A control arm says so before anything else."""
+    return "" if run.control is None else badge(f"control: {run.control}", "void")
 
 
 def verdict(run: RunData) -> str:
@@ -56,7 +62,9 @@ def what(run: RunData) -> str:
         f"{rollout.get('prompts_per_step')} prompts × {rollout.get('group_size')} completions",
         f"learning rate {short(learn.get('learning_rate'))}",
         method(learn),
-        f"reward {safe(run.section('reward').get('rule'))}",
+        f"reward {safe(run.section('reward').get('rule'))}"
+        if run.control is None
+        else f"<b>control arm: {safe(SENTENCES.get(run.control, run.control))}</b>",
         f"seed {run.seed}",
     ]
     return '<span class="dot"> · </span>'.join([" ".join(said[:2]), *said[2:]])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay.core.layers import leaves
+from assay.report.controls import controls_table
 from assay.report.curves import overlaid
 from assay.report.gather import RunData
 from assay.report.parts import code, figures, nothing, section
 from assay.report.plots import Chart, interval_axis, interval_plot
-from assay.report.results import NAMES, progress, seeds_sentence, verdict
+from assay.report.results import NAMES, control, progress, seeds_sentence, verdict
 from assay.report.text import compact, join, number, safe
 from assay.report.trust import audit, fingerprints, risks, state
 
@@ -48,7 +49,7 @@ def comparison_body(runs: Sequence[RunData], names: Sequence[str], completions: 
         + section(
             "results",
             "Before and after",
-            gains_table(groups, by_path, looks) + measures_table(runs, by_path),
+            gains_table(groups, by_path, looks) + controls_table(runs) + measures_table(runs, by_path),
         )
         + section("curves", "Training", drawn)
         + section("audit", "Can the rewards be trusted?", audits)
@@ -80,7 +81,12 @@ def gains_table(groups: Sequence[Sequence[RunData]], names: Mapping[str, str], l
     rows = []
     for group in groups:
         if len(groups) > 1 or len(group) > 1:
-            rows.append(f'<tr class="group"><th colspan="6" scope="colgroup">{safe(seeds_sentence(group))}</th></tr>')
+            said = (
+                seeds_sentence(group)
+                if group[0].control is None
+                else f"control {group[0].control}: {seeds_sentence(group)}"
+            )
+            rows.append(f'<tr class="group"><th colspan="6" scope="colgroup">{safe(said)}</th></tr>')
         rows += [_gain(run, names[str(run.path)], looks[str(run.path)]) for run in group]
     return (
         '<div class="wide"><table class="measures many"><thead><tr><th scope="col">Held-out pass@1</th>'
@@ -130,7 +136,7 @@ def differences(runs: Sequence[RunData], names: Mapping[str, str]) -> str:
 
 
 def _gain(run: RunData, name: str, look: str) -> str:
-    state = progress(run) if run.comparison is None else progress(run) or verdict(run)
+    state = control(run) + (progress(run) if run.comparison is None else progress(run) or verdict(run))
     title = f'<th scope="row"><i class="swatch {look}"></i>{safe(name)} <span class="seed">seed {run.seed}</span> {state}</th>'
     row = run.comparison.row("pass@1") if run.comparison is not None else None
     if run.comparison is None or row is None:
