@@ -22,7 +22,6 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from assay.core.config import RunConfig
@@ -87,8 +86,8 @@ def cold_start(config: RunConfig) -> LoadedModel:
         texts = [message.content for prompt in prompts for message in prompt] + [each.proof for each in statements()]
         loaded, how = build_tiny("".join(sorted(set("".join(texts)))), seed=config.seed), TINY_COLD_START
     if config.learn.steps == 1:
-        how = replace(how, steps=3)
-    losses = sft(loaded, examples, how, seed=config.seed)
+        how = how.model_copy(update={"steps": 3})
+    losses = sft(loaded, examples, how, seed=config.seed).losses
     print(
         f"cold start: {len(losses)} SFT steps on {len(own)} proofs in {len(examples)} pairs, loss {losses[0]:.2f} to {losses[-1]:.2f}"
     )

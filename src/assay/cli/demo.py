@@ -92,10 +92,16 @@ def cold_started(config: RunConfig, folder: Path, console: Console) -> RunConfig
         losses = sft(
             loaded,
             examples,
-            SftConfig(COLD_START_STEPS, 64, 4e-3, schedule="constant", target_loss=COLD_START_LOSS),
+            SftConfig(
+                steps=COLD_START_STEPS,
+                batch_size=64,
+                learning_rate=4e-3,
+                schedule="constant",
+                target_loss=COLD_START_LOSS,
+            ),
             seed=config.seed,
             progress=lambda step, loss: bar.update(work, completed=step, loss=loss),
-        )
+        ).losses
     start = folder.with_name(f"{folder.name}-cold-start")
     save_model(loaded.model, loaded.tokenizer, start)
     console.print(
