@@ -30,6 +30,7 @@ from assay.core.learning import GrpoAdvantage, LearnConfig
 from assay.core.length import Length, NoLength, Overlong
 from assay.core.section import Section
 from assay.core.types import Json
+from assay.core.watching import AlarmsConfig, SecondOpinionConfig
 
 
 class LoraConfig(Section):
@@ -180,6 +181,11 @@ class EvaluateConfig(Section):
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 4), description="the k of pass@k and maj@k; at most `samples`"
     )
+    oracle: str | None = Field(
+        None,
+        description="a verifier (a name, or my_file.py:function) that judges the samples too and never pays: what alarms hold "
+        "the reward against; none: the tasks' own",
+    )
 
     @model_validator(mode="after")
     def _enough_samples(self) -> EvaluateConfig:
@@ -222,6 +228,8 @@ class RunConfig(Section):
     learn: LearnConfig = LearnConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     audit: AuditConfig = AuditConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
+    second_opinion: SecondOpinionConfig = SecondOpinionConfig()
     sandbox: SandboxConfig = SandboxConfig()
     track: TrackConfig = TrackConfig()
 

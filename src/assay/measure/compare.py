@@ -52,7 +52,9 @@ class Comparison:
         else:
             verdict = "no gain shown"
         fell = [
-            each for each in self.differences if each.high < 0 and each.name.startswith(("greedy", "pass@", "maj@"))
+            each
+            for each in self.differences
+            if each.high < 0 and each.name.startswith(("greedy", "pass@", "oracle", "maj@"))
         ]
         also = "".join(f"; {each.name} fell by {-each.gain:.3f}" for each in fell if each.name != "pass@1")
         return (

@@ -7,16 +7,16 @@ from dataclasses import replace
 from time import perf_counter
 
 from assay.core.config import RunConfig
-from assay.core.errors import UsageError
+from assay.core.errors import TruthError, UsageError
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Member, Task
 from assay.measure.evaluation import Evaluation, Kind, Problem
 from assay.reward.rule import RewardRule, find_rule
 from assay.reward.shaping import rule_of
-from assay.rollout.collect import Sampled, VoidBudget, rollout_row, sample
+from assay.rollout.collect import Sampled, VoidBudget, last_user_message, rollout_row, sample
 from assay.rollout.engine import Engine, Sampling
-from assay.verify.base import find_verifier, label
-from assay.verify.pool import JudgePool
+from assay.verify.base import find_verifier, label, read_case
+from assay.verify.pool import JudgePool, JudgeRequest
 
 GREEDY = -1  # the sample number of a greedy completion in rollouts.jsonl
 
@@ -37,12 +37,14 @@ def evaluate(
     model: str = "",
     source: str = "",
     budget: VoidBudget | None = None,
+    oracle: str | None = None,
 ) -> tuple[Evaluation, list[RolloutRow]]:
     """`samples` completions for each task, and a greedy one; the evaluation, and a rollout row for each completion.
 
     A task's samples draw from streams keyed by (seed, task, sample) alone: two policies evaluated with one seed meet
     the same luck, which the paired comparison profits from. Raises UsageError for no task, two of one id, or a k above
-    `samples`; VoidBudgetExceeded where a `budget` is given and too many verdicts are VOID.
+    `samples`, TruthError where `oracle` (a verifier that judges the samples too, and pays nothing) cannot read a task's truth;
+    VoidBudgetExceeded where a `budget` is given and too many verdicts are VOID.
     """
     if not tasks:
         raise UsageError("there is no held-out task to evaluate on")
@@ -53,6 +55,8 @@ def evaluate(
             f"pass@{max(k)} needs at least {max(k)} samples a problem: raise evaluate.samples from {samples}"
         )
     rule = rule or find_rule("outcome")
+    if oracle is not None:
+        check_oracle(oracle, tasks)
     began = perf_counter()
     drawn = sample(engine, tasks, n=samples, sampling=sampling, seed=seed, key=("evaluate",), judges=judges, rule=rule)
     best: list[Sampled | None] = [None] * len(tasks)
@@ -72,8 +76,12 @@ def evaluate(
         k=tuple(k),
         seed=seed,
         verifiers=tuple(sorted({label(find_verifier(task.verifier)) for task in tasks})),
-        problems=tuple(_problem(each, one) for each, one in zip(drawn, best, strict=True)),
+        problems=tuple(
+            _problem(each, one, passes)
+            for each, one, passes in zip(drawn, best, _by_oracle(oracle, drawn, judges), strict=True)
+        ),
         tasks=source,
+        oracle=label(find_verifier(oracle)) if oracle is not None else "",
         seconds=perf_counter() - began,
     )
     return evaluation, [
@@ -112,10 +120,34 @@ def evaluate_as(
         model=model,
         source=config.tasks.source,
         budget=VoidBudget(config.rollout.void_budget),
+        oracle=config.evaluate.oracle,
     )
 
 
-def _problem(drawn: Sampled, best: Sampled | None) -> Problem:
+def check_oracle(oracle: str, tasks: Sequence[Task]) -> None:
+    """Raises TruthError naming the first task whose truth the oracle cannot read, or find_verifier's errors."""
+    for task in tasks:
+        try:
+            read_case(oracle, task.truth)
+        except TruthError as error:
+            raise TruthError(f"evaluate.oracle {oracle!r} cannot read the truth of task {task.id}: {error}") from error
+
+
+def _by_oracle(oracle: str | None, drawn: Sequence[Sampled], judges: JudgePool) -> list[tuple[bool | None, ...]]:
+    """Whether the oracle passes each sample of each task; None where it could not judge."""
+    if oracle is None:
+        return [()] * len(drawn)
+    asked = [
+        JudgeRequest(oracle, each.task.truth, member.completion.text, last_user_message(each.task))
+        for each in drawn
+        for member in each.members
+    ]
+    verdicts = iter(judges.judge_many(asked))
+    judged = [[next(verdicts) for _ in each.members] for each in drawn]
+    return [tuple(None if each.is_void else each.is_pass for each in row) for row in judged]
+
+
+def _problem(drawn: Sampled, best: Sampled | None, oracle: tuple[bool | None, ...]) -> Problem:
     valid = [member for member in drawn.members if not _is_void(member)]
     greedy = None if best is None or _is_void(best.members[0]) else best.members[0].verdict.is_pass
     return Problem(
@@ -125,6 +157,10 @@ def _problem(drawn: Sampled, best: Sampled | None) -> Problem:
         lengths=tuple(len(member.completion.tokens) for member in valid),
         greedy=greedy,
         voids=len(drawn.members) - len(valid),
+        rewards=tuple(member.reward.total for member in valid),
+        oracle=tuple(passes for member, passes in zip(drawn.members, oracle, strict=True) if not _is_void(member))
+        if oracle
+        else (),
     )
 
 

@@ -1,7 +1,7 @@
 """An evaluation: what a policy did on held-out problems, kept per problem so that any figure can be made again.
 
 Every figure is a mean over problems of one number a problem: pass@1 (share of samples right), pass@k and maj@k (see
-passk), greedy (one completion at temperature 0), format_rate (share of samples with a readable answer), mean_length
+passk), greedy (one completion at temperature 0), oracle (share of samples that `evaluate.oracle` passes), format_rate (share of samples with a readable answer), mean_length
 (tokens). Greedy's interval is Wilson's; the others' come from a bootstrap over problems. VOID samples are left out of
 every figure and counted apart: they say nothing about the policy.
 """
@@ -34,7 +34,11 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One held-out task. The tuples run over the samples that are not VOID; `greedy` is None when it was not asked."""
+    """One held-out task. The tuples run over the samples that are not VOID; `greedy` is None when it was not asked.
+
+    `rewards` is what the run's rule pays; `oracle` whether `evaluate.oracle` passes the same samples (None: it was VOID). Both
+    are empty where they were not recorded.
+    """
 
     task: str
     passes: tuple[bool, ...]
@@ -42,6 +46,8 @@ class Problem:
     lengths: tuple[int, ...]
     greedy: bool | None = None
     voids: int = 0
+    rewards: tuple[float, ...] = ()
+    oracle: tuple[bool | None, ...] = ()
 
     def scores(self, k: tuple[int, ...]) -> dict[str, float]:
         """This problem's number for each figure that it can give one for."""
@@ -53,6 +59,9 @@ class Problem:
             return found
         votes = [Vote(*each) for each in zip(self.passes, self.answers, strict=True)]
         found["pass@1"] = sum(self.passes) / n
+        known = [each for each in self.oracle if each is not None]
+        if known:
+            found["oracle"] = sum(known) / len(known)
         for each in k:
             if 1 < each <= n:
                 found[f"pass@{each}"] = pass_at_k(n, sum(self.passes), each)
@@ -76,6 +85,7 @@ class Evaluation:
     verifiers: tuple[str, ...]
     problems: tuple[Problem, ...]
     tasks: str = ""  # the source's name
+    oracle: str = ""  # evaluate.oracle, by its label
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -150,6 +160,8 @@ def _evaluation(row: Mapping[str, Json]) -> Evaluation:
             tuple(map(int, each["lengths"])),
             each["greedy"],
             int(each["voids"]),
+            tuple(map(float, each.get("rewards") or ())),
+            tuple(each.get("oracle") or ()),
         )
         for each in row["problems"]
     )
@@ -163,5 +175,5 @@ def _evaluation(row: Mapping[str, Json]) -> Evaluation:
 
 def _order(name: str) -> tuple[int, int]:
     kind, _, k = name.partition("@")
-    first = ["greedy", "pass", "maj", "format_rate", "mean_length"].index(kind)
+    first = ["greedy", "pass", "oracle", "maj", "format_rate", "mean_length"].index(kind)
     return first, int(k or 0)
