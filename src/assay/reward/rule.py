@@ -122,6 +122,8 @@ RULES: Registry[Callable[..., RewardRule]] = Registry(
             for name in ("outcome", "gated_format", "r1_sum", "format_20_80", "format_first")
         },
         "gated_language": "assay.reward.language:gated_language",
+        "r1_reasoning": "assay.reward.reasoning:r1_reasoning",
+        "r1_final": "assay.reward.reasoning:r1_final",
     },
 )
 

@@ -76,6 +76,7 @@ SOURCES: Registry[Generator] = Registry(
         "chain": "assay.tasks.generators.chain:CHAIN",
         "coq_statements": "assay.tasks.generators.coq_statements:COQ_STATEMENTS",
         "invoice": "assay.tasks.generators.invoice:INVOICE",
+        "late": "assay.tasks.late:LATE",
         "packing": "assay.tasks.generators.packing:PACKING",
         "pocket_code": "assay.tasks.generators.pocket:CODE",
         "pocket_logic": "assay.tasks.generators.pocket:LOGIC",

@@ -159,14 +159,14 @@ class PocketTasks:
         if index < 0:
             raise IndexError(index)
         random = stream(self.seed if self.split == "train" else 0, self.name, self.operations, self.split, index)
-        draw: Callable[[Random, int], Expression | Bits | Formula] = DRAWS[self.domain]
+        draw = DRAWS[self.domain]
         while True:
             drawn = draw(random, self.operations)
             if split_of(f"{self.domain}:{drawn.problem}") == self.split:
                 return drawn
 
 
-DRAWS = {"math": Expression.draw, "logic": Bits.draw, "code": Formula.draw}
+DRAWS: dict[str, Callable[[Random, int], Expression | Bits | Formula]] = {"math": Expression.draw, "logic": Bits.draw, "code": Formula.draw}
 
 
 def worked(drawn: Expression | Bits | Formula, flaw: str | None, random: Random) -> str:
