@@ -130,7 +130,7 @@ def test_a_number_that_differs_from_prompt_to_prompt_is_no_common_truth(tmp_path
     found = from_rows(
         tmp_path, {"prompt": "Describe the fair in at most 20 words."}, {"prompt": "The port, in at most 30 words."}
     )
-    assert [(each.what, each.truth) for each in found.parts] == [("length: at most as many words", None)]
+    assert [(each.what, each.truth) for each in found.parts] == [("length: at most so many words", None)]
 
 
 def test_groups_that_differ() -> None:

@@ -35,7 +35,11 @@ def parts_of(asked: PartsSection, prompts: Sequence[str]) -> list[Part]:
     verifier can read."""
     found = [*_described(asked)]
     known = {_kind(each) for each in found}
-    return found + [each for each in _asked(prompts) if _kind(each) not in known]
+    for each in _asked(prompts):
+        if _kind(each) not in known:
+            found.append(each)
+            known |= {"grounded"} & {each.verifier}  # ids of records and of sources are one part, asked for twice
+    return found
 
 
 def _kind(part: Part) -> str:
@@ -111,6 +115,7 @@ class Ask(NamedTuple):
     what: str
     verifier: str
     truth: Callable[[str], Json] | None = None
+    varying: str = "so many"  # stands in `what` where the prompts ask for different ones
 
 
 def _words(most: bool, unit: str) -> Callable[[str], Json]:
@@ -154,6 +159,7 @@ ASKS = (
         "language: {}",
         "language",
         lambda caught: {"language": CODES[caught]},
+        "the one that the prompt names",
     ),
     Ask(re.compile(r"\bJSON\b"), "schema: a JSON object with its required fields", "structured"),
     Ask(
@@ -173,19 +179,13 @@ ASKS = (
 
 
 def _asked(prompts: Sequence[str]) -> Iterable[Part]:
-    verifiers = set()
     for ask in ASKS:
         hits = [found for prompt in prompts if (found := ask.pattern.search(prompt))]
         if not hits or len(hits) < FEWEST * len(prompts):
             continue
-        caught = {found.group(1) if ask.pattern.groups else "" for found in hits}
-        one = next(iter(caught)) if len(caught) == 1 else None
-        what = ask.what.format("as many" if one is None else one)
-        if (what, ask.verifier) in verifiers or (
-            ask.verifier == "grounded" and any(v == "grounded" for _, v in verifiers)
-        ):
-            continue
-        verifiers.add((what, ask.verifier))
-        is_everywhere = len(hits) == len(prompts) and one is not None and ask.truth is not None
-        truth = ask.truth(one) if is_everywhere and ask.truth is not None and one is not None else None
+        caught = sorted({found.group(1) for found in hits if ask.pattern.groups})
+        what = ask.what.format(caught[0] if len(caught) == 1 else ask.varying)
+        truth = None
+        if ask.truth is not None and len(caught) == 1 and len(hits) == len(prompts):
+            truth = ask.truth(caught[0])
         yield Part(what, ask.verifier, truth, f"{len(hits)} of {len(prompts)} prompts")
