@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from assay.learn.events import Audited, Began, Checked, Evaluated, Event, Saved, Stepped
+from assay.learn.events import Alarmed, Audited, Began, Checked, Evaluated, Event, Saved, Stepped
 from assay.measure.compare import Comparison
 from assay.measure.evaluation import Evaluation
 
@@ -65,6 +65,12 @@ class Progress:
                     self.line("", gain.sentence())
             case Stepped():
                 self._step(event)
+            case Alarmed(raised):
+                action = "" if raised.action == "note" else f" [bold]({raised.action})[/]"
+                self.line(
+                    "alarm",
+                    f"[bold yellow]{raised.alarm}[/]{action} after step {raised.step}: [yellow]{escape(raised.sentence)}[/]",
+                )
             case Saved(checkpoint):
                 self.line("saved", escape(str(checkpoint)))
 
@@ -123,7 +129,7 @@ def summary(evaluation: Evaluation) -> str:
     return "  ".join(shown)
 
 
-LABELS = {"format_rate": "answered", "mean_length": "tokens"}
+LABELS = {"oracle": "by the oracle", "format_rate": "answered", "mean_length": "tokens"}
 
 
 def comparison_table(gain: Comparison) -> Table:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from assay.core.config import RunConfig, load_config
-from assay.core.errors import Collapsed, UsageError
+from assay.core.errors import Paused, Stopped, UsageError
 from assay.core.layers import Layered, validate
 from assay.core.learning import METHODS, Gspo, PpoClip
 from assay.core.processes import is_first_process
@@ -89,7 +89,7 @@ def run(
         again = again or f"assay train --resume {shlex.quote(str(folder))}"
         console.print(f"\nstopped; go on with: {again}", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
-    except Collapsed:
+    except (Stopped, Paused):
         if not is_first_process():
             raise
         progress.line("report", str(build_report(folder)))

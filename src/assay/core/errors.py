@@ -14,7 +14,9 @@ AssayError
 │   ├── OutOfDisk         no room for an artefact
 │   └── OutOfMemory       no memory for a step (names the knob to turn)
 ├── VoidBudgetExceeded    exit 3: too many verdicts were VOID, the run stops with its reasons
-├── Collapsed             exit 1: the pass rate fell, or nothing is left to learn from; the run stopped (learn.collapse)
+├── Stopped               exit 1: an alarm whose action is `stop` was raised; the run ended there (alarms)
+│   └── Collapsed         the pass rate fell, or nothing is left to learn from; the run stopped (learn.collapse)
+├── Paused                exit 4: an alarm whose action is `pause` was raised; the run goes on with --resume
 ├── RankFailed            exit 3: another process of the same run failed (its own exit code, where it told one)
 ├── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
 └── LogprobMismatch       exit 3: sampled log-probs are not those of the model that learns
@@ -113,10 +115,20 @@ class NonFiniteStep(AssayError):
     exit_code = 3
 
 
-class Collapsed(AssayError):
-    """A run whose metrics show that its policy has collapsed; it was stopped, its checkpoints kept."""
+class Stopped(AssayError):
+    """A run that was ended before its last step for what was seen in it; its checkpoints are kept."""
 
     exit_code = 1
+
+
+class Collapsed(Stopped):
+    """A run whose metrics show that its policy has collapsed."""
+
+
+class Paused(AssayError):
+    """An alarm asks for a look at the run; everything is saved, and it goes on with --resume."""
+
+    exit_code = 4
 
 
 class LogprobMismatch(AssayError):

@@ -2,9 +2,11 @@
 
 RUN/
   config.json       the resolved configuration, with its sha256
-  metrics.jsonl     one row per training step or evaluation: {"step", "kind": "train" | "evaluate", name: number...}
+  metrics.jsonl     one row per training step or evaluation: {"step", "kind": "train" | "evaluate", name: number...}; and
+                    per alarm ("alarm") or early end ("stop") a row that says why
   rollouts.jsonl    one row per completion (`RolloutRow`)
   evaluations.jsonl one row per evaluation, before, during and after (measure.evaluation.Evaluation)
+  disagreements.jsonl  one row per completion on which a second opinion differs (measure.second_opinion.Opinion)
   certificate.json  the audit that allowed the training
   checkpoints/      step-000010/ ... each an HF folder with its training state beside it; `best`, `last` are files
                     that hold a checkpoint's name
@@ -117,6 +119,10 @@ class RunFolder:
         return self.path / "evaluations.jsonl"
 
     @property
+    def disagreements(self) -> Path:
+        return self.path / "disagreements.jsonl"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
@@ -150,7 +156,7 @@ class RunFolder:
 
     def rewind(self, step: int) -> None:
         """Drop every row after `step`, so that a resumed run writes them again: one row a step, whatever was killed."""
-        for path in (self.metrics, self.rollouts, self.evaluations):
+        for path in (self.metrics, self.rollouts, self.evaluations, self.disagreements):
             if path.exists():
                 kept = [row for row in read_jsonl(path, broken_tail=True) if int(row.get("step", 0)) <= step]
                 write_jsonl(path, kept)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from assay.audit.run import AuditReport
+from assay.measure.alarms.watch import Raised
 from assay.measure.compare import Comparison
 from assay.measure.evaluation import Evaluation, Kind
 from assay.tasks.check import CheckReport
@@ -57,7 +58,12 @@ class Saved:
     checkpoint: Path
 
 
-Event = Began | Checked | Audited | Evaluated | Stepped | Saved
+@dataclass(frozen=True, slots=True)
+class Alarmed:
+    raised: Raised
+
+
+Event = Began | Checked | Audited | Evaluated | Stepped | Saved | Alarmed
 Listener = Callable[[Event], None]
 
 

@@ -10,18 +10,24 @@ import contextlib
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from statistics import fmean
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from assay.audit.certificate import Certificate, find_certificate, read_certificate, save_certificate
 from assay.audit.run import audit
 from assay.core.config import RunConfig
-from assay.core.errors import Collapsed, ConfigError, NonFiniteStep, OutOfMemory, RunFolderError, UsageError
-from assay.core.learning import CollapseStop, GaeAdvantage
+from assay.core.errors import (
+    ConfigError,
+    NonFiniteStep,
+    OutOfMemory,
+    RunFolderError,
+    UsageError,
+)
+from assay.core.learning import GaeAdvantage
 from assay.core.records import append_jsonl, to_json, write_jsonl
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json, Task
@@ -37,15 +43,18 @@ from assay.learn.checkpoint import (
 )
 from assay.learn.curriculum import load_levels
 from assay.learn.draw import Drawer
-from assay.learn.events import Audited, Began, Checked, Evaluated, Listener, Saved, Stepped, silent
+from assay.learn.ending import mark_best_before, paused, stopped
+from assay.learn.events import Alarmed, Audited, Began, Checked, Evaluated, Listener, Saved, Stepped, silent
+from assay.learn.observe import Observer, Seen, gravest, observing
 from assay.learn.parallel import Ranks, SplitEngine, SplitJudges, Together, joined, threads_of_each
 from assay.learn.policy import Policy
 from assay.learn.track import Tracker, open_trackers
 from assay.learn.trainer import Learner, NonFiniteBatch, overlapped, ready_to_evaluate, train_step
 from assay.learn.value import Critic
-from assay.measure.collapse import find_collapse, values
+from assay.measure.alarms.watch import Raised
+from assay.measure.collapse import find_collapse
 from assay.measure.compare import compare
-from assay.measure.evaluate import evaluate_as
+from assay.measure.evaluate import check_oracle, evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
 from assay.model.load import LoadedModel, load_model, usable_cores
 from assay.reward.rule import find_rule
@@ -73,6 +82,7 @@ class Run:
     held_out: tuple[Task, ...]
     trackers: tuple[Tracker, ...]
     listen: Listener
+    observer: Observer
 
     @property
     def ranks(self) -> Ranks:
@@ -89,7 +99,7 @@ def train(
     """Train as `config` says into the run folder `out`.
 
     Raises RunFolderError (a folder in the wrong state), ConfigError, TaskFileError or TruthError (found before
-    anything is sampled), VoidBudgetExceeded, Collapsed, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
+    anything is sampled), VoidBudgetExceeded, Collapsed, Stopped, Paused, NonFiniteStep, OutOfMemory, OutOfDisk. After KeyboardInterrupt the run
     can be resumed from the step it had reached.
     """
     with joined() as together, _memory_errors():
@@ -118,7 +128,10 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener, together: To
     rule = rule_of(config.reward, config.rollout.max_new_tokens)
     trackers = open_trackers(config.track.to, config, folder.path) if ranks.is_first else []
     tasks = tuple(select(held_out, config.evaluate.problems))
-    with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
+    with (
+        JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges,
+        observing(config, judges, rule) as observer,
+    ):
         ranks.first(lambda: _inspect(config, folder, levels, held_out, tasks, judges, listen))
         listen(Began("load", config.model.name))
         loaded = load_model(config.model)
@@ -137,7 +150,7 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener, together: To
         if config.rollout.max_lag:
             learner = overlapped(learner, sampled)
         try:
-            yield Run(config, folder, learner, tasks, tuple(trackers), listen)
+            yield Run(config, folder, learner, tasks, tuple(trackers), listen, observer)
         finally:
             if learner.overlap is not None:
                 learner.overlap.close()
@@ -161,6 +174,8 @@ def _inspect(
         listen(Checked(report))
         if report.problems:
             raise UsageError("; ".join(report.problems[:5]))
+    if config.evaluate.oracle is not None:
+        check_oracle(config.evaluate.oracle, tasks)
     _certify(config, folder, tasks, judges, listen)
 
 
@@ -202,8 +217,9 @@ def _go(run: Run) -> None:
     run.learner.drawer.restore(done, folder.read_rollouts())
     saved = step
     for row in folder.read_metrics("stop"):
-        raise _collapsed(run, step, str(row["reason"]))
-    baseline = _evaluated(run, 0, "before")
+        raise stopped(folder, step, row)
+    ranks.first(lambda: run.observer.restore(folder))
+    baseline, _ = _evaluated(run, 0, "before")
     if (overlap := run.learner.overlap) is not None:
         lagged = () if checkpoint is None else read_lagged(checkpoint, policy.loaded.device)
         overlap.start(step, weights_of(policy.whole().model, policy.version), lagged)
@@ -214,31 +230,37 @@ def _go(run: Run) -> None:
             run.listen(Began("sample", step=step + 1))
             result = train_step(run.learner, step + 1)
             step += 1
+            seen = ranks.first(partial(run.observer.step, step, result))
+            metrics = {**result.metrics, **seen.metrics}
             durations.append(perf_counter() - began)
             if ranks.is_first:
                 folder.log_rollouts(result.rows)
-                folder.log({"step": step, "kind": "train", **result.metrics})
-            done.append({"step": step, **result.metrics})
+                folder.log({"step": step, "kind": "train", **metrics})
+            done.append({"step": step, **metrics})
             policy.dirty = False
-            _track(run, step, result.metrics)
+            _track(run, step, metrics)
             left = (config.learn.steps - step) * sum(durations[-5:]) / len(durations[-5:])
-            run.listen(Stepped(step, config.learn.steps, result.metrics, result.note, left))
+            run.listen(Stepped(step, config.learn.steps, metrics, result.note, left))
+            raised = _note(run, seen)
             is_last = step == config.learn.steps
             best, gain = False, None
             if config.learn.eval_every and step % config.learn.eval_every == 0 and not is_last:
-                evaluation = _evaluated(run, step, "during", baseline)
+                evaluation, more = _evaluated(run, step, "during", baseline)
+                raised += more
                 best, gain = _is_best(run, evaluation), compare(baseline, evaluation, seed=config.seed)
             if is_last or best or (config.learn.save_every and step % config.learn.save_every == 0):
                 _save(run, step, best)
                 saved = step
             if not is_last and (collapse := find_collapse(done, config, gain)):
-                if ranks.is_first:
-                    folder.log({"step": step, "kind": "stop", "sign": collapse.sign, "reason": collapse.sentence})
-                    _mark_best_before(folder, step, done, config)
+                _end(run, step, saved, done, {"sign": collapse.sign, "reason": collapse.sentence})
+            if not is_last and (alarm := gravest(raised)) is not None:
+                if alarm.action == "stop":
+                    _end(run, step, saved, done, {"alarm": alarm.alarm, "reason": alarm.sentence})
                 if saved < step:
                     _save(run, step, best=False)
-                raise _collapsed(run, step, collapse.sentence)
-        if _is_best(run, _evaluated(run, step, "after", baseline)) and ranks.is_first:
+                raise paused(folder, alarm)
+        after, _ = _evaluated(run, step, "after", baseline)
+        if _is_best(run, after) and ranks.is_first:
             mark_best(folder, folder_of(folder, step))
             prune(folder, config.learn.keep_last)
     except KeyboardInterrupt:
@@ -254,36 +276,33 @@ def _go(run: Run) -> None:
         raise NonFiniteStep(f"{error}; its {len(error.rows)} completions stand in {dump}") from error
 
 
-def _mark_best_before(folder: RunFolder, step: int, done: Sequence[Mapping[str, Json]], config: RunConfig) -> None:
-    """Of the checkpoints kept from before a collapse, mark the one with the highest training pass rate, where no evaluation
-    has marked one."""
-    if any(each.step > 0 for each in read_evaluations(folder.evaluations)):
-        return
-    window = config.learn.collapse.window if isinstance(config.learn.collapse, CollapseStop) else 1
-    rates = {
-        kept: fmean(values(done[max(0, kept - window) : kept], "pass_rate"))
-        for kept in range(1, step)
-        if (folder_of(folder, kept) / "manifest.json").is_file()
-    }
-    if rates:
-        mark_best(folder, folder_of(folder, max(rates, key=rates.__getitem__)))
+def _end(run: Run, step: int, saved: int, done: Sequence[Mapping[str, Json]], why: Mapping[str, str]) -> NoReturn:
+    """Write down why the run ends here, keep what it has learnt, and raise Stopped."""
+    if run.ranks.is_first:
+        run.folder.log({"step": step, "kind": "stop", **why})
+        mark_best_before(run.folder, step, done, run.config)
+    if saved < step:
+        _save(run, step, best=False)
+    raise stopped(run.folder, step, why)
 
 
-def _collapsed(run: Run, step: int, reason: str) -> Collapsed:
-    best = best_checkpoint(run.folder)
-    kept = (
-        "no checkpoint from before is there (learn.save_every keeps some)"
-        if best in (None, folder_of(run.folder, step).name)
-        else f"the best checkpoint kept is {run.folder.checkpoints / best}"
-    )
-    return Collapsed(f"step {step}: stopped, because {reason}; {kept}")
+def _note(run: Run, seen: Seen) -> list[Raised]:
+    """Write down what was observed; what it asks for is done when the step is over."""
+    if run.ranks.is_first:
+        if seen.differing:
+            append_jsonl(run.folder.disagreements, [each.as_row() for each in seen.differing])
+        for each in seen.raised:
+            run.folder.log(each.row())
+    for each in seen.raised:
+        run.listen(Alarmed(each))
+    return list(seen.raised)
 
 
-def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = None) -> Evaluation:
-    """The evaluation at `step`, made now unless the folder holds it already."""
+def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = None) -> tuple[Evaluation, list[Raised]]:
+    """The evaluation at `step`, made now unless the folder holds it already, and the alarms that it raised."""
     there = run.ranks.first(lambda: [row for row in read_evaluations(run.folder.evaluations) if row.step == step])
     if there:
-        return there[0]
+        return there[0], []
     config, learner = run.config, run.learner
     run.listen(Began("evaluate", f"{len(run.held_out)} held-out problems x {config.evaluate.samples}", step))
     began = perf_counter()
@@ -297,7 +316,8 @@ def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = No
         kind=kind,
         model=learner.policy.loaded.name,
     )
-    metrics = result.metrics()
+    seen = run.ranks.first(lambda: run.observer.evaluation(result, rows, run.held_out))
+    metrics = result.metrics() | seen.metrics
     if run.ranks.is_first:
         run.folder.log_rollouts(rows)
         run.folder.log({"step": step, "kind": "evaluate", **metrics})
@@ -305,7 +325,7 @@ def _evaluated(run: Run, step: int, kind: Kind, baseline: Evaluation | None = No
     _track(run, step, {f"held_out/{name}": value for name, value in metrics.items()})
     gain = compare(baseline, result, seed=config.seed) if baseline is not None else None
     run.listen(Evaluated(kind, result, gain, perf_counter() - began))
-    return result
+    return result, _note(run, seen)
 
 
 def _is_best(run: Run, evaluation: Evaluation) -> bool:

@@ -59,6 +59,7 @@ class Learner:
 class StepResult:
     metrics: Mapping[str, float | None]
     rows: tuple[RolloutRow, ...]
+    groups: tuple[Group, ...]  # all that were sampled, for those who only watch
     note: str | None  # why nothing could be learnt, or less than was wanted
 
 
@@ -116,7 +117,7 @@ def train_step(learner: Learner, step: int) -> StepResult:
     learner.drawer.record({"step": step, **metrics}, rows)
     if learner.overlap is not None:
         learner.overlap.learnt(step, weights_of(policy.whole().model, policy.version))
-    return StepResult(metrics | times, rows, note)
+    return StepResult(metrics | times, rows, collected.groups, note)
 
 
 def _gathered(learner: Learner, step: int) -> Gathered:

@@ -124,7 +124,7 @@ def sample(
     completions = engine.generate(requests, sampling)
     judging = perf_counter()
     clock.sampling += judging - began
-    members = _judged(tasks, completions, judges, rule)
+    members = judged(tasks, completions, judges, rule)
     clock.judging += perf_counter() - judging
     return [
         Sampled(
@@ -239,7 +239,7 @@ def last_user_message(task: Task) -> str:
     return next((content for role, content in reversed(task.prompt) if role == "user"), "")
 
 
-def _judged(
+def judged(
     tasks: Sequence[Task], completions: Sequence[Sequence[Completion]], judges: JudgePool, rule: RewardRule
 ) -> list[list[tuple[Member, str | None]]]:
     """Per task, each completion with its verdict and reward, and why it is VOID when it is."""

@@ -41,13 +41,15 @@ def proxy(history: History, how: AlarmsConfig) -> str | None:
     true = change(oracle_of(best), oracle_of(now), now.seed)
     if true is None or true.high >= 0:
         return None
-    paid = change(rewards_of(best), rewards_of(now), now.seed)
+    paid, reward, since = (
+        change(rewards_of(best), rewards_of(now), now.seed),
+        history.series["reward"],
+        then(history, at),
+    )
     if paid is not None and paid.low > 0:
         said = f"the reward of the same completions rose from {paid.before:.3f} to {paid.after:.3f}"
-    elif (reward := history.series["reward"]).has_two and reward.rise > how.errors * reward.error:
-        said = (
-            f"the training reward rose from {reward.first:.3f} to {reward.last:.3f} (means of {history.window} steps)"
-        )
+    elif reward.has_two and reward.last - since > how.errors * reward.error:
+        said = f"the training reward rose from {since:.3f} to {reward.last:.3f} (means of {history.window} steps)"
     else:
         return None
     return (
