@@ -212,7 +212,7 @@ EXTRAS = {
     "units": "pint, for answers in convertible units",
     "proofs": "Z3, for what formulas entail",
     "constraint": "OR-Tools, for task generators that certify the best plan",
-    "sql": "DuckDB, for tables that stand in its files",
+    "sql": "DuckDB, for tables that stand in its files and as a second engine for queries",
     "trackers": "TensorBoard, trackio, wandb or MLflow beside metrics.jsonl",
 }
 

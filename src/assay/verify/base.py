@@ -55,6 +55,7 @@ VERIFIERS: Registry[type[Verifier]] = Registry(
         "weighted": "assay.verify.compose:Weighted",
         "structured": "assay.verify.structured.verifier:StructuredVerifier",
         "grounded": "assay.verify.structured.grounded:GroundedVerifier",
+        "sql": "assay.verify.structured.sql:SqlVerifier",
         "gym": "assay.verify.gym:GymVerifier",
     },
 )
@@ -189,7 +190,7 @@ def fingerprint(verifier: Verifier) -> str:
 
 @lru_cache(maxsize=256)
 def _source_hash(module: str) -> str:
-    """Over the module's package when that is a verifier's own folder, else over its file; `extract` counts for all."""
+    """Over the module's package when that is a verifier's own folder, else over its file; `extract` and `fence` count for all."""
     file = getattr(sys.modules[module], "__file__", None)
     if file is None:
         return "0" * 12
@@ -197,7 +198,7 @@ def _source_hash(module: str) -> str:
     ours = Path(__file__).parent
     files = sorted(path.parent.glob("*.py")) if path.parent.parent == ours and path.parent.name != "text" else [path]
     if ours in path.parents:
-        files += [ours / "base.py", ours / "extract.py"]
+        files += [ours / "base.py", ours / "extract.py", ours / "fence.py"]
     digest = hashlib.sha256()
     for each in files:
         if each.is_file():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from assay.core.types import Reason
 from assay.verify.base import judge_case, read_case
 from assay.verify.structured.document import Malformed, exact, read_document, read_json
-from assay.verify.structured.reply import Contract, cut_document, find_blocks
+from assay.verify.structured.reply import Contract, cut_document
 
 
 def test_numbers_are_exact() -> None:
@@ -83,22 +83,6 @@ def test_depth() -> None:
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=8))  # fmt: skip
 def test_what_json_writes_is_read(value: object) -> None:
     assert read_json(json.dumps(value)) == value
-
-
-def test_fences() -> None:
-    blocks, closed = find_blocks("a\n```json\n  {\n```\nb\n~~~\nc\n~~~~")
-    assert closed
-    assert [tuple(each) for each in blocks] == [
-        ("json", "  {", "a", "b\n~~~\nc\n~~~~"),
-        ("", "c", "a\n```json\n  {\n```\nb", ""),
-    ]
-    assert find_blocks("```\na\n``")[1] is False
-    assert find_blocks("```a`b\nc")[0] == []  # no fence: a backtick in the info
-    assert find_blocks("    ```\nc\n")[0] == []  # indented code
-    assert find_blocks("```\n~~~\n```")[0][0].text == "~~~"
-    assert find_blocks("````\n```\n````")[0][0].text == "```"
-    assert find_blocks("  ```\n   a\n b\n  ```")[0][0].text == " a\nb"
-    assert find_blocks("``` JSON \r\n{}\r\n``` \r\n")[0][0].tag == "json"
 
 
 def test_the_whole_reply_wins_over_its_own_fences() -> None:

@@ -8,17 +8,16 @@ stand there. A second fence is `ambiguous`, even with the same content: a policy
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from assay.core.errors import TruthError, did_you_mean
 from assay.core.types import Json, Reason
 from assay.verify.extract import visible
+from assay.verify.fence import find_fences
 
 SPACE = " \t\r\n"  # what JSON calls white space; a no-break space or a byte order mark is none
-FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\r\n]*)")
 MOST_BYTES, DEEPEST = 1_000_000, 64
 
 
@@ -40,19 +39,10 @@ class Cut(NamedTuple):
     detail: str = ""
 
 
-class Block(NamedTuple):
-    """One fenced block: its tag, its content, and the lines outside it."""
-
-    tag: str
-    text: str
-    before: str
-    after: str
-
-
-def read_contract(value: Json, kind: str) -> Contract:
+def read_contract(value: Json, kind: str, default: Contract = Contract()) -> Contract:
     """The `contract` of a truth; `kind` is what its verifier reads. Raises TruthError."""
     if value is None:
-        return Contract()
+        return default
     if not isinstance(value, Mapping):
         raise TruthError(f"contract: an object would be right, not {value!r}"[:200])
     known = ("kind", "max_bytes", "max_depth", "fence_langs", "prose_before_fence")
@@ -78,66 +68,58 @@ def read_contract(value: Json, kind: str) -> Contract:
         if not isinstance(value["prose_before_fence"], bool):
             raise TruthError("contract.prose_before_fence: true or false would be right")
         read["prose_before_fence"] = value["prose_before_fence"]
-    return Contract(**read)
+    return replace(default, **read)
 
 
 def cut_document(response: str, contract: Contract, opening: tuple[str, ...] = ("{", "[")) -> Cut:
     """The document's text. `opening`: what a reply without a fence begins with, so that it is its own document."""
-    text: str | None = response
-    if not response.lstrip(SPACE).startswith(opening):
-        text = visible(response, only_thinking=True)
+    text = unthought(response, lambda text: text.startswith(opening))
     if text is None:
         return Cut(None, Reason.NO_ANSWER, "the thinking never ends")
     bare = text.lstrip(SPACE)
-    if not response.endswith(bare):  # a fence around thinking and a document is no fence around a document
-        text = bare = response
     if not bare:
         return Cut(None, Reason.NO_ANSWER, "an empty reply")
     if bare.startswith(opening):
-        return _sized(text, contract)
-    blocks, is_closed = find_blocks(text)
+        return sized(text, contract)
+    cut = cut_fence(text, contract)
+    if cut is not None:
+        return cut
+    if any(each in text for each in opening):
+        return Cut(None, Reason.MALFORMED, "neither the whole reply nor a fence is one document")
+    return Cut(None, Reason.NO_ANSWER, "no document")
+
+
+def unthought(response: str, is_document: Callable[[str], bool]) -> str | None:
+    """The reply without the thinking at its beginning; as it is, where it begins as a document does. None for thinking
+    that never ends."""
+    if is_document(response.lstrip(SPACE)):
+        return response
+    text = visible(response, only_thinking=True)
+    if text is not None and not response.endswith(text.lstrip(SPACE)):
+        return response  # a fence around thinking and a document is no fence around a document
+    return text
+
+
+def cut_fence(text: str, contract: Contract) -> Cut | None:
+    """The content of the only fence, or why it is none; None for a text without fences."""
+    fences, is_closed = find_fences(text, most=2)
     if not is_closed:
         return Cut(None, Reason.MALFORMED, "a fence that never closes")
-    if not blocks:
-        if any(each in text for each in opening):
-            return Cut(None, Reason.MALFORMED, "neither the whole reply nor a fence is one document")
-        return Cut(None, Reason.NO_ANSWER, "no document")
-    if len(blocks) > 1:
-        return Cut(None, Reason.AMBIGUOUS, f"{len(blocks)} fences")
-    tag, inside, before, after = blocks[0]
-    if tag not in contract.fence_langs:
-        return Cut(None, Reason.MALFORMED, f"a fence of {tag[:40]!r}")
-    if after.strip(SPACE):
+    if not fences:
+        return None
+    if len(fences) > 1:
+        return Cut(None, Reason.AMBIGUOUS, f"{len(fences)} fences")
+    lines, fence = text.split("\n"), fences[0]
+    if fence.tag not in contract.fence_langs:
+        return Cut(None, Reason.MALFORMED, f"a fence of {fence.tag[:40]!r}")
+    if "\n".join(lines[fence.end :]).strip(SPACE):
         return Cut(None, Reason.MALFORMED, "text after the fence")
-    if before.strip(SPACE) and not contract.prose_before_fence:
+    if "\n".join(lines[: fence.start]).strip(SPACE) and not contract.prose_before_fence:
         return Cut(None, Reason.MALFORMED, "text before the fence")
-    return _sized(inside, contract)
+    return sized(fence.text, contract)
 
 
-def find_blocks(text: str) -> tuple[list[Block], bool]:
-    """The fenced blocks, up to the second, and whether the last one was closed. Linear in the text."""
-    spans: list[tuple[str, str, int, int]] = []  # tag, content, first line, line after the last
-    lines = text.split("\n")
-    mark, tag, indent, start = "", "", 0, 0
-    inside: list[str] = []
-    for number, line in enumerate(lines):
-        found = FENCE.match(line)
-        sign, info = (found[1], found[2].strip()) if found else ("", "")
-        if not mark:
-            if sign and not (sign[0] == "`" and "`" in info):
-                mark, tag, indent, start, inside = sign, info.casefold(), len(line) - len(line.lstrip(" ")), number, []
-        elif sign.startswith(mark) and not info:
-            spans.append((tag, "\n".join(inside), start, number + 1))
-            mark = ""
-            if len(spans) == 2:
-                break
-        else:
-            inside.append(line[min(indent, len(line) - len(line.lstrip(" "))) :])
-    blocks = [Block(tag, inner, "\n".join(lines[:a]), "\n".join(lines[b:])) for tag, inner, a, b in spans]
-    return blocks, not mark
-
-
-def _sized(text: str, contract: Contract) -> Cut:
+def sized(text: str, contract: Contract) -> Cut:
     if len(text) > contract.max_bytes or len(text.encode("utf-8", "surrogatepass")) > contract.max_bytes:
         return Cut(None, Reason.MALFORMED, f"longer than {contract.max_bytes} bytes")
     return Cut(text)
