@@ -27,12 +27,16 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`n` samples for one prompt. Sample i draws from the stream `(seed, *key, i)`, whatever the batch around it."""
+    """`n` samples for one prompt. Sample i draws from the stream `(seed, *key, i)`, whatever the batch around it.
+
+    `begun` are tokens of an answer to go on from; a completion holds only what comes behind them.
+    """
 
     prompt: tuple[Message, ...]
     n: int
     seed: int
     key: Key
+    begun: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -62,7 +62,7 @@ class ServerEngine:
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """Raises EngineError as soon as one sample cannot be had."""
-        prompts = [self.render(request.prompt) for request in requests]
+        prompts = [(*self.render(request.prompt), *request.begun) for request in requests]
         jobs = [(place, sample) for place, request in enumerate(requests) for sample in range(request.n)]
         if not jobs:
             return [[] for _ in requests]

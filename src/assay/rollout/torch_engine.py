@@ -59,7 +59,7 @@ class TorchEngine:
         return within(self._renderer(prompt), self._max_prompt_tokens, prompt)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
-        prompts = [self.render(request.prompt) for request in requests]
+        prompts = [(*self.render(request.prompt), *request.begun) for request in requests]
         self._refuse_overlong(prompts, sampling.max_new_tokens)
         if not prompts:
             return []

@@ -80,7 +80,7 @@ class VllmEngine:
         return within(self._renderer(prompt), self._max_prompt_tokens, prompt)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
-        prompts = [self.render(request.prompt) for request in requests]
+        prompts = [(*self.render(request.prompt), *request.begun) for request in requests]
         jobs = [(place, sample) for place, request in enumerate(requests) for sample in range(request.n)]
         if not jobs:
             return [[] for _ in requests]
