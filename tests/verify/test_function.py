@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from assay.core.config import TasksConfig
 from assay.core.errors import UsageError
 from assay.core.types import Finding, Outcome, Reason, Verdict
+from assay.tasks.load import load_source
 from assay.verify.base import find_verifier, judge, label
-from assay.verify.function import FunctionVerifier, finding
+from assay.verify.function import FunctionVerifier, beside, finding
 
 PASS, FAIL, VOID = Outcome.PASS, Outcome.FAIL, Outcome.VOID
 
@@ -212,3 +214,27 @@ def test_the_fingerprint_is_the_files(tmp_path: Path) -> None:
     other = find_verifier(f"{file_with(tmp_path, 'def check(r, t): return False', 'b.py')}:check")
     assert label(one) == label(same), "where it lies does not count"
     assert label(one) != label(other)
+
+
+# --- a file that stands beside the one that names it ---
+
+
+def test_a_task_file_names_a_verifier_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_with(tmp_path, "def check(response, truth): return True\n")
+    assert beside("mine.py:check", tmp_path) == f"{tmp_path / 'mine.py'}:check"
+    assert beside("other.py:check", tmp_path) == "other.py:check"
+    assert beside("package.module:check", tmp_path) == "package.module:check"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deeper").mkdir()
+    file_with(tmp_path / "deeper", "def check(response, truth): return False\n")
+    assert beside("mine.py:check", tmp_path / "deeper") == "mine.py:check"  # the working folder's comes first
+
+
+def test_tasks_are_read_with_the_verifier_beside_their_file(tmp_path: Path) -> None:
+    file_with(tmp_path, "def check(response, truth): return response == truth\n")
+    (tmp_path / "tasks.jsonl").write_text(
+        '{"prompt": "?", "verifier": "mine.py:check", "truth": "1", "split": "train"}\n'
+    )
+    task = load_source(TasksConfig(source=str(tmp_path / "tasks.jsonl")), "train", 0).task(0)
+    assert judge(task.verifier, task.truth, "1").is_pass
+    assert judge(task.verifier, task.truth, "1").verifier.startswith("mine.py:check@1#")

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from assay.audit.attack import Attack
 from assay.audit.battery import BATTERY
+from assay.audit.own import own_attacks
 from assay.audit.report import AuditReport, FamilyFigures, Hole, HoleKind, Refusal
 from assay.audit.subject import subject_of
 from assay.audit.witness import COMPOSED, Witness, candidates, names_answer, with_others
@@ -68,11 +69,14 @@ def audit(
     seed: int = 0,
     battery: Sequence[Attack] = BATTERY,
 ) -> AuditReport:
-    """Attack the tasks' verifiers (and `rule`; default `outcome`) with texts crafted from the tasks' own truths."""
+    """Attack the tasks' verifiers (and `rule`; default `outcome`) with texts crafted from the tasks' own truths: the
+    battery's, and those that a verifier brings along for its own tasks (`audit/own.py`)."""
     start = perf_counter()
     bench = Bench(judges, rule or find_rule("outcome"))
     witnesses, truth_holes, notes = find_witnesses(tasks, bench)
     trials = plan(tasks, witnesses, battery, level, seed)
+    for verifier, attacks in own_attacks(task.verifier for task in tasks).items():
+        trials += plan([task for task in tasks if task.verifier == verifier], witnesses, attacks, level, seed)
     light = [each for each in trials if not each.attack.is_heavy]
     sample = stream(seed, "audit", "repeats").sample(light, min(REPEATS, len(light)))
     first = bench.judge(sample)

@@ -8,16 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 
-from assay.audit.battery import battery_fingerprint
+from assay.audit.own import FOREIGN, fingerprint_with, own_attacks
 from assay.audit.report import Subject
 from assay.core.errors import AssayError
 from assay.core.records import sha256_of, to_json
 from assay.core.types import Json, Task
 from assay.reward.rule import RewardRule
 from assay.verify.base import find_verifier, label
-
-FOREIGN = frozenset({"trl", "verl", "openrlhf", "http"})
-"""Layouts of foreign rewards, which stand where a verifier's name does (`audit/foreign.py`)."""
 
 
 def subject_of(tasks: Sequence[Task], rule: RewardRule) -> Subject:
@@ -29,7 +26,7 @@ def subject_of(tasks: Sequence[Task], rule: RewardRule) -> Subject:
         rule=rule.name,
         rule_fingerprint=rule_fingerprint(rule),
         tasks=tasks_fingerprint(tasks),
-        battery=battery_fingerprint(),
+        battery=fingerprint_with(own_attacks(task.verifier for task in tasks)),
     )
 
 

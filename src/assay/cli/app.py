@@ -24,8 +24,13 @@ VERBS = {
     "audit": ("assay.cli.audit:audit", "Attack a verifier, and say what it paid that it should not have."),
     "train": ("assay.cli.train:train", "Train a policy with GRPO on tasks that a verifier checks."),
     "eval": ("assay.cli.eval:evaluate", "Evaluate a model on held-out tasks, and compare two evaluations."),
+    "gate": (
+        "assay.cli.gate:gate",
+        "Decide whether a candidate may replace a baseline, by limits fixed before training.",
+    ),
     "route": ("assay.cli.route:route", "Say which method a task set calls for: RLVR, SFT, preferences or parts."),
     "report": ("assay.cli.report:report", "Rebuild a run's page, or one page over several runs."),
+    "new": ("assay.cli.new:app", "Write the beginnings of a verifier: its golden rows, its attacks and its tests."),
     "config": ("assay.cli.config:app", "Show a configuration with the origin of each value, or its schema."),
     "doctor": ("assay.cli.doctor:doctor", "Say what this machine gives."),
 }

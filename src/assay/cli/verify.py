@@ -20,6 +20,7 @@ from assay.core.records import dumps, finite, read_jsonl, refuse_constant, write
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json, Outcome, Verdict
 from assay.verify.base import find_verifier, locate
+from assay.verify.function import beside
 from assay.verify.pool import JudgePool, JudgeRequest
 from assay.verify.protocol import answer, prompt_text, serve
 
@@ -203,6 +204,8 @@ def read_rows(source: Path, verifier: str | None) -> Iterator[Row]:
             named = named.rpartition("@")[0]
         if "truth" not in row:
             raise TaskFileError(f"{where} holds no `truth`")
+        if verifier is None and ":" in named and not is_rollout:
+            named = beside(named, path.parent)
         before = row.get("outcome")
         prompt = prompt_text(row.get("prompt")) or ""
         identity = row.get("id", row.get("task", number))

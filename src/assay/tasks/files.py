@@ -29,6 +29,7 @@ from assay.tasks.row import Line, Row
 from assay.tasks.source import NoTasks, Split, prompt_key, read_options
 from assay.tasks.split import split_of
 from assay.verify.base import find_verifier, locate, read_case
+from assay.verify.function import beside
 
 SIDES: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -133,6 +134,8 @@ class Reader:
             verifier = self._config.verifier or read.verifier or ("math" if foreign else None)
             if verifier is None:
                 raise UsageError("no `verifier`: name it in the row, or for all rows in tasks.verifier")
+            if verifier == read.verifier and ":" in verifier:
+                verifier = beside(verifier, Path(self._config.source).expanduser().parent)
             if verifier not in self._verifiers:
                 find_verifier(verifier)
                 self._verifiers.add(verifier)

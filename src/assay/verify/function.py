@@ -5,7 +5,8 @@ It is called as `check(response, truth)`, with `prompt=` too when it takes one, 
 - an `Outcome`, `Finding` or `Verdict`, taken as it is.
 Everything else (None, NaN, another type, an exception) is VOID with evidence: a checker's fault is never the answer's.
 The name may also be that of a class with `read` and `check`, which is then the verifier itself.
-The fingerprint covers the bytes of the file. Relative paths are the working folder's.
+A function or class may bring attacks of its own, as its attribute `attacks` (`audit/own.py`).
+The fingerprint covers the bytes of the file. Relative paths are the working folder's; a task file may name a file beside it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class FunctionVerifier:
     def __init__(self, name: str, function: Callable[..., Any], fingerprint: str) -> None:
         self.name, self.fingerprint, self._function = name, fingerprint, function
         self._takes_prompt = _takes_prompt(name, function)
+        self.attacks = getattr(function, "attacks", ())
 
     @classmethod
     def load(cls, name: str) -> Verifier:
@@ -69,6 +71,14 @@ class FunctionVerifier:
             return finding(self._function(response, truth))
         except SystemExit as error:  # the one exit that is not an Exception, and that a function may well raise
             return voided(Reason.VERIFIER_ERROR, error=f"{self.name} called exit({error.code})")
+
+
+def beside(name: str, folder: Path) -> str:
+    """The verifier's name with its file found in `folder`, where the file that names it lies, if it is not found here."""
+    place, _, attribute = name.rpartition(":")
+    if not place.endswith(".py") or Path(place).expanduser().is_file() or not (folder / place).is_file():
+        return name
+    return f"{folder / place}:{attribute}"
 
 
 def finding(value: Any) -> Finding:
