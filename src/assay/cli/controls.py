@@ -17,7 +17,6 @@ from rich.table import Table
 
 from assay.core.config import RunConfig
 from assay.core.errors import UsageError, did_you_mean
-from assay.core.learning import NoCollapseStop
 from assay.core.processes import is_one_of_several
 from assay.core.run_folder import RunFolder
 from assay.measure.compare import Comparison, compare
@@ -40,7 +39,13 @@ def read_controls(text: str) -> tuple[Control, ...]:
 
 
 def run_with_controls(
-    config: RunConfig, folder: Path, console: Console, controls: Sequence[Control], *, resume: bool
+    config: RunConfig,
+    folder: Path,
+    console: Console,
+    controls: Sequence[Control],
+    *,
+    resume: bool,
+    gate: Path | None = None,
 ) -> dict[str, object]:
     """Train the run and its arms, each unless it is finished; the page over all of them, and what was gained net."""
     from assay.cli.train import run
@@ -62,7 +67,7 @@ def run_with_controls(
             raise UsageError(f"{taken} exists already: choose another --out, or go on with --resume {folder}")
     result: dict[str, object] = {"run": str(folder)}
     if not is_finished(folder):
-        result = run(config, folder, console, resume=folder.exists(), again=again(folder, controls))
+        result = run(config, folder, console, resume=folder.exists(), again=again(folder, controls), gate=gate)
     for name, (place, arm) in arms.items():
         if is_finished(place):
             continue
@@ -83,12 +88,16 @@ def run_with_controls(
 
 
 def arm_config(config: RunConfig, control: Control) -> RunConfig:
-    """The run's own configuration under a control's reward. It runs to the last step: a control may well collapse, and
-    what it comes to is what it is run for."""
-    reward = config.reward.model_copy(update={"control": control})
-    learn = config.learn.model_copy(update={"collapse": NoCollapseStop()})
-    changed = config.model_copy(update={"reward": reward, "learn": learn, "name": f"{config.name}-{control}"})
-    return RunConfig.model_validate(changed.model_dump())
+    """The run's own configuration under a control's reward. It runs to the last step, whatever an alarm or the collapse stop
+    would do: a control may well collapse, and what it comes to is what it is run for."""
+    values = config.model_dump()
+    values["name"] = f"{config.name}-{control}"
+    values["reward"]["control"] = control
+    values["learn"]["collapse"] = {"kind": "none"}
+    for alarm in values["alarms"].values():
+        if isinstance(alarm, dict) and alarm["action"] in ("pause", "stop"):
+            alarm["action"] = "note"
+    return RunConfig.model_validate(values)
 
 
 def is_finished(folder: Path) -> bool:

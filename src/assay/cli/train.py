@@ -33,13 +33,17 @@ def train(
         str | None,
         typer.Option(help="then run it again under rewards that say nothing: random,format,inverted,majority"),
     ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(help="the gate's limits (TOML), put down in the run before training (see `assay gate`)"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print memory, tokens and time; train nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as one JSON object")] = False,
 ) -> None:
     """Train a policy on tasks whose answers a verifier checks."""
     if resume is not None:
-        if configs or overrides or out:
-            raise UsageError("--resume takes the run's own configuration: leave out the files, --set and --out")
+        if configs or overrides or out or gate:
+            raise UsageError("--resume takes the run's own configuration: leave out the files, --set, --out and --gate")
         config = validate(RunConfig, Layered(RunFolder.open(resume).config, {}))
     else:
         if not configs and not overrides:
@@ -60,20 +64,29 @@ def train(
     if controls is not None:
         from assay.cli.controls import read_controls, run_with_controls
 
-        result = run_with_controls(config, folder, console, read_controls(controls), resume=resume is not None)
+        result = run_with_controls(
+            config, folder, console, read_controls(controls), resume=resume is not None, gate=gate
+        )
     else:
-        result = run(config, folder, console, resume=resume is not None)
+        result = run(config, folder, console, resume=resume is not None, gate=gate)
     if as_json:
         typer.echo(json.dumps(result))
 
 
 def run(
-    config: RunConfig, folder: Path, console: Console, *, resume: bool, again: str | None = None
+    config: RunConfig,
+    folder: Path,
+    console: Console,
+    *,
+    resume: bool,
+    again: str | None = None,
+    gate: Path | None = None,
 ) -> dict[str, object]:
     """Train with progress on the console, build the report, and say what came out.
 
-    `again` is the command that goes on after a Ctrl-C, where it is not `assay train --resume` alone.
+    `again` is the command that goes on after a Ctrl-C, where it is not `assay train --resume` alone; `gate` a file of limits.
     """
+    from assay.cli.before_rl import look_again, read_limits, watching
     from assay.cli.progress import Progress, comparison_table
     from assay.learn.checkpoint import best_checkpoint, latest_checkpoint
     from assay.learn.train import train as train_policy
@@ -81,10 +94,14 @@ def run(
     from assay.measure.evaluation import read_evaluations
     from assay.report.build import build_report
 
+    limits = read_limits(gate)
     show_header(config, folder, console)
     try:
         with Progress(console) as progress:
-            done = train_policy(config, folder, resume=resume, listen=progress)
+            if resume:
+                look_again(folder, config, progress)
+            listen = watching(progress, config, folder, limits)
+            done = train_policy(config, folder, resume=resume, listen=listen)
     except KeyboardInterrupt:
         again = again or f"assay train --resume {shlex.quote(str(folder))}"
         console.print(f"\nstopped; go on with: {again}", highlight=False, soft_wrap=True)

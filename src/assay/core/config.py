@@ -209,6 +209,20 @@ class SandboxConfig(Section):
     )
 
 
+class BaseGateConfig(Section):
+    """The gate before RL: what the untrained policy must show (pipeline/base_gate); rules of thumb, and a note by default."""
+
+    action: Literal["off", "note", "stop"] = Field(
+        "note",
+        description="what `assay train` does when a threshold is not met: nothing, say so, or stop before step 1",
+    )
+    pass_at_1: float = Field(0.02, ge=0, le=1, description="least pass@1 before training")
+    pass_at_k: float = Field(0.10, ge=0, le=1, description="least pass@k, at all the samples of an evaluation")
+    spread: float = Field(0.10, ge=0, le=1, description="least share of groups with right and wrong answers both")
+    format_rate: float = Field(0.30, ge=0, le=1, description="least share of answers that can be read")
+    too_easy: float = Field(0.95, ge=0, le=1, description="pass@1 above which there is nothing left to learn")
+
+
 class TrackConfig(Section):
     to: tuple[Literal["wandb", "trackio", "tensorboard", "mlflow"], ...] = Field(
         (), description="trackers to log to besides metrics.jsonl"
@@ -228,6 +242,7 @@ class RunConfig(Section):
     learn: LearnConfig = LearnConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     audit: AuditConfig = AuditConfig()
+    gate: BaseGateConfig = BaseGateConfig()
     alarms: AlarmsConfig = AlarmsConfig()
     second_opinion: SecondOpinionConfig = SecondOpinionConfig()
     sandbox: SandboxConfig = SandboxConfig()

@@ -17,6 +17,8 @@ AssayError
 ├── Stopped               exit 1: an alarm whose action is `stop` was raised; the run ended there (alarms)
 │   └── Collapsed         the pass rate fell, or nothing is left to learn from; the run stopped (learn.collapse)
 ├── Paused                exit 4: an alarm whose action is `pause` was raised; the run goes on with --resume
+├── NotReady              exit 1: the untrained policy gives RL nothing to build on (gate.action = "stop")
+├── GateRefused           exit 1: the gate behind a pipeline's stage failed, and it was not told to go on
 ├── RankFailed            exit 3: another process of the same run failed (its own exit code, where it told one)
 ├── NonFiniteStep         exit 3: a loss or gradient that is not a number; the step was refused and dumped
 └── LogprobMismatch       exit 3: sampled log-probs are not those of the model that learns
@@ -129,6 +131,18 @@ class Paused(AssayError):
     """An alarm asks for a look at the run; everything is saved, and it goes on with --resume."""
 
     exit_code = 4
+
+
+class NotReady(AssayError):
+    """The gate before RL found that the policy cannot learn from these tasks, and was asked to stop the run."""
+
+    exit_code = 1
+
+
+class GateRefused(AssayError):
+    """The gate behind a pipeline's stage failed: what it would have led to was not made."""
+
+    exit_code = 1
 
 
 class LogprobMismatch(AssayError):

@@ -88,7 +88,7 @@ class RunData:
         """The group of the run that this one is a control arm of; its own group where it is none."""
         rest = self._compared()
         reward, learn = dict(rest.get("reward") or {}), dict(rest.get("learn") or {})
-        for section, key in ((reward, "control"), (learn, "collapse")):  # an arm runs on when it collapses
+        for section, key in ((reward, "control"), (learn, "collapse"), (rest, "alarms")):  # nothing stops an arm
             section.pop(key, None)
         return sha256_of({**rest, "reward": reward, "learn": learn})
 
