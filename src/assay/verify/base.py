@@ -56,6 +56,7 @@ VERIFIERS: Registry[type[Verifier]] = Registry(
         "structured": "assay.verify.structured.verifier:StructuredVerifier",
         "grounded": "assay.verify.structured.grounded:GroundedVerifier",
         "sql": "assay.verify.structured.sql:SqlVerifier",
+        "constraint": "assay.verify.structured.constraint:ConstraintVerifier",
         "gym": "assay.verify.gym:GymVerifier",
     },
 )

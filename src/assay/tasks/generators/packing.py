@@ -16,7 +16,7 @@ from pydantic import Field
 from assay.core.records import dumps
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.tasks.generators.optimum import solve
+from assay.verify.structured.optimum import solve
 from assay.tasks.generators.scenarios import AMOUNT, ScenarioTasks, Told, amount, form_of, need_solver, plain, shown
 from assay.tasks.source import Generator, Split
 
