@@ -26,25 +26,32 @@ RUN_SECTIONS = tuple(name for name in RunConfig.model_fields if name not in OWN_
 
 
 class Examine(Section):
-    """What every stage's policy is asked besides the held-out tasks of [evaluate]."""
+    """What every stage's policy is asked, so that stages can be compared: the held-out tasks of [tasks] by [evaluate], each
+    source of a mixture by itself; and the suites of a gate."""
 
     prompts: int = Field(
-        6, ge=0, description="held-out prompts that each stage's policy answers, side by side in the report"
+        6, ge=0, description="held-out prompts whose answers the report shows stage beside stage, general ones besides"
     )
-    per_domain: bool = Field(
-        True, description="as many held-out problems of each source of a mixture, figures for each"
-    )
+    suites: tuple[str, ...] = Field((), description="suites of the gate besides: built-in names, or files")
+    language: str = Field("en", description="the language whose share of words is the figure `language`")
 
 
-class Gate(Section):
-    """The regression gate behind a stage (pipeline/gate)."""
+class Regression(Section):
+    """The regression gate behind a stage (pipeline/gate): limits that were fixed before training."""
 
     against: str | None = Field(
         None, description="the stage that it must not fall behind; none: the one it started from"
     )
-    off: bool = Field(False, description="leave this stage unjudged")
-    allow: dict[str, float] = Field(
-        default_factory=dict, description="measure = how far it may fall; what is not named may not fall significantly"
+    parents: dict[str, str] = Field(
+        default_factory=dict,
+        description="suite = another stage to hold this suite against (a cold start may cost reasoning)",
+    )
+    limits: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="suite = { max_drop | max_rise | gain_above | at_least | at_most = bound }; empty: no gate",
+    )
+    decide: Literal["interval", "point"] = Field(
+        "interval", description="must the whole 95 % interval keep a limit, or the mean alone?"
     )
 
 
@@ -131,12 +138,14 @@ class Stage(Section):
 
     kind: str
     title: str = Field("", description="what reports call it; empty: its name")
-    gate: Gate = Gate()
+    regression: Regression = Regression()
 
     def wants(self) -> Iterator[tuple[str, str, Makes]]:
         """(key, stage, what it makes) for each stage that this one needs."""
-        if self.gate.against is not None:
-            yield "gate.against", self.gate.against, "policy"
+        if self.regression.against is not None:
+            yield "regression.against", self.regression.against, "policy"
+        for suite, parent in self.regression.parents.items():
+            yield f"regression.parents.{suite}", parent, "policy"
 
 
 class FromPolicy(Stage):
@@ -284,7 +293,7 @@ class GateStage(Stage):
 
 def sections_of(kind: type[Stage]) -> list[str]:
     """The tables of a stage that a recipe may set for all of them."""
-    return [name for name in RUN_SECTIONS if name in kind.model_fields]
+    return [name for name in (*RUN_SECTIONS, "regression", "filters") if name in kind.model_fields]
 
 
 def _as_run(kind: type[Stage], names: Iterable[str] = RUN_SECTIONS) -> type[Stage]:

@@ -23,7 +23,8 @@ from assay.core.errors import ConfigError, did_you_mean
 from assay.core.layers import KIND, Layered, merge, validate
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.pipeline.kinds import BASE, KINDS, Examine, Stage, sections_of
+from assay.pipeline.filters import FilterConfig
+from assay.pipeline.kinds import BASE, KINDS, Examine, Regression, Stage, sections_of
 
 STAGES = "stages"
 
@@ -34,6 +35,8 @@ class Recipe(RunConfig):
     base: str | None = Field(None, description="the stage that makes the base; none: `model` is it")
     domains: dict[str, str] = Field(default_factory=dict, description="source = domain: how yields are reported")
     examine: Examine = Examine()
+    filters: FilterConfig = FilterConfig()
+    regression: Regression = Regression()
     stages: Any = None
 
     @property

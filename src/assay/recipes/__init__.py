@@ -29,3 +29,18 @@ def find_recipe(layer: str | Path) -> Path:
 
 def is_built_in(path: Path) -> bool:
     return path.parent == FOLDER
+
+
+PIPELINES = FOLDER / "pipelines"
+
+
+def pipeline_names() -> list[str]:
+    return sorted(path.stem for path in PIPELINES.glob("*.toml"))
+
+
+def find_pipeline(layer: str | Path) -> Path:
+    """The file that `layer` means: itself, or the built-in pipeline of that name where there is no such file."""
+    path = Path(layer)
+    if not path.is_file() and str(layer) in pipeline_names():
+        return PIPELINES / f"{layer}.toml"
+    return path
