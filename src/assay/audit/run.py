@@ -24,6 +24,7 @@ from assay.core.rng import stream
 from assay.core.types import Outcome, Reason, Reward, Task, Verdict
 from assay.reward.rule import RewardRule, find_rule
 from assay.rollout.collect import last_user_message
+from assay.verify.base import read_parts
 from assay.verify.pool import JudgeRequest
 
 __all__ = ["AuditReport", "Judges", "Level", "audit"]
@@ -116,6 +117,7 @@ class Bench:
         self.rule = rule
         self._judges = judges
         self._parts = dict(rule.parts)
+        read_parts(self._parts)
 
     def judge(self, trials: Sequence[Trial]) -> list[Judged]:
         requests = []

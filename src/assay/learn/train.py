@@ -66,7 +66,7 @@ from assay.sandbox.probe import allow_unsafe
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
 from assay.tasks.source import TaskSource
-from assay.verify.base import find_verifier, label
+from assay.verify.base import find_verifier, label, read_parts
 from assay.verify.pool import JudgePool
 
 AUDITED_TASKS = 12
@@ -126,6 +126,7 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener, together: To
     drawer = Drawer(config, levels)
     held_out = load_source(config.tasks, "held_out", config.seed)
     rule = rule_of(config.reward, config.rollout.max_new_tokens)
+    read_parts(rule.parts)
     trackers = open_trackers(config.track.to, config, folder.path) if ranks.is_first else []
     tasks = tuple(select(held_out, config.evaluate.problems))
     with (

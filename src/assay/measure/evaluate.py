@@ -15,7 +15,7 @@ from assay.reward.rule import RewardRule, find_rule
 from assay.reward.shaping import rule_of
 from assay.rollout.collect import Sampled, VoidBudget, last_user_message, rollout_row, sample
 from assay.rollout.engine import Engine, Sampling
-from assay.verify.base import find_verifier, label, read_case
+from assay.verify.base import find_verifier, label, read_case, read_parts
 from assay.verify.pool import JudgePool, JudgeRequest
 
 GREEDY = -1  # the sample number of a greedy completion in rollouts.jsonl
@@ -55,6 +55,7 @@ def evaluate(
             f"pass@{max(k)} needs at least {max(k)} samples a problem: raise evaluate.samples from {samples}"
         )
     rule = rule or find_rule("outcome")
+    read_parts(rule.parts)
     if oracle is not None:
         check_oracle(oracle, tasks)
     began = perf_counter()

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
-from assay.core.errors import AssayError, EnvironmentFault, MissingExtra, TruthError, UnknownName, UsageError
+from assay.core.errors import (
+    AssayError,
+    ConfigError,
+    EnvironmentFault,
+    MissingExtra,
+    TruthError,
+    UnknownName,
+    UsageError,
+)
 from assay.core.registry import Registry
 from assay.core.types import NOTHING, Finding, Json, Outcome, Reason, Task, Verdict
 
@@ -147,6 +156,16 @@ def locate(verifier: str, truth: Json, folder: Path) -> Json:
     except AssayError:
         return truth
     return truth if move is None else move(truth, folder)
+
+
+def read_parts(parts: Mapping[str, tuple[str, Json]]) -> None:
+    """Read the truths that a reward rule's parts are judged by, before anything is sampled: a language that nobody knows
+    would otherwise void each completion. Raises ConfigError."""
+    for name, (verifier, truth) in parts.items():
+        try:
+            read_case(verifier, truth)
+        except (TruthError, UnknownName) as error:
+            raise ConfigError(f"reward.options: the part {name!r} cannot be judged: {error}") from error
 
 
 def read_task(task: Task) -> Case:
