@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as held
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -195,7 +195,13 @@ def _with_kinds(
             inner = [kinds[value[KIND]]]
         if not isinstance(value, Mapping):
             continue
-        filled[key] = _with_kinds(inner[0], value, origins, (*path, key)) if len(inner) == 1 else value
+        if get_origin(field.annotation) is dict and len(inner) == 1:  # tables by names of the user's own
+            filled[key] = {
+                name: _with_kinds(inner[0], table, origins, (*path, key, name)) if isinstance(table, Mapping) else table
+                for name, table in value.items()
+            }
+        else:
+            filled[key] = _with_kinds(inner[0], value, origins, (*path, key)) if len(inner) == 1 else value
     return filled
 
 
