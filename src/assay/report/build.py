@@ -20,6 +20,7 @@ from assay.report.curves import curves
 from assay.report.gather import RunData, gather
 from assay.report.parts import config_table, figures, nothing, section
 from assay.report.plots import Chart
+from assay.report.positions import positions_table, read_positions
 from assay.report.results import head, results
 from assay.report.rows import embed_rows
 from assay.report.sample import MOST_BYTES, MOST_ROWS, Sample, sample_rollouts
@@ -54,7 +55,9 @@ def run_page(run: RunData) -> str:
     charts, absent = curves(run)
     sections = [
         head(run),
-        section("results", "Before and after", results(run)),
+        section(
+            "results", "Before and after", results(run) + positions_table(read_positions(run.folder.read_rollouts()))
+        ),
         section("curves", "Training", figures(charts) + _absent(absent) + _notes(run)),
         section("audit", "Can the reward be trusted?", audit(run)),
         _rollouts(sample),
