@@ -13,11 +13,24 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
-from assay.core.fitting import Dpo, Hinge, Ipo, Kto, PreferenceConfig, RobustDpo, SftConfig, SimPo
+from assay.core.fitting import (
+    Dpo,
+    Hinge,
+    Ipo,
+    Kto,
+    Pairwise,
+    PreferenceConfig,
+    RewardModelConfig,
+    RobustDpo,
+    SftConfig,
+    SimPo,
+)
 from assay.learn.prefer import Group, answer_logprobs, grouped, prefer
 from assay.learn.preference import kto, kto_zero
+from assay.learn.reward_model import rate, train_reward_model
 from assay.learn.sft import encoded, mean_loss, sft
 from assay.model.load import quiet, save_model
+from assay.model.score import read_reward_model
 from assay.model.tiny import build_tiny
 from assay.tasks.conversations import read_conversations
 
@@ -144,6 +157,21 @@ def test_preferences(theirs, name):
     if name != "simpo":
         ours = [[*group.prompt, *answer] for side in (0, 1) for group in grouped(policy(3), pairs, config) for answer in [group.answers[side]]]  # fmt: skip
         assert sorted(ours) == sorted(unpadded(found[name]["input_ids"], found[name]["attention_mask"]))
+
+
+@pytest.mark.parametrize("name", sorted(DATA["reward"]))
+@pytest.mark.parametrize("centre", [0.0, 0.01])
+def test_reward_model(theirs, name, centre):
+    found, folder = theirs
+    batch = found[f"reward/{name}/{centre or 0}"]
+    pairs = rows(folder, f"reward-{name}", DATA["reward"][name])
+    config = RewardModelConfig(steps=1, objective=Pairwise(centre=centre))
+    reward = read_reward_model(str(folder / "reward"), "cpu")
+    rated = rate(reward, pairs, config)
+    ours = [[*each.prompt, *each.answers[side]] for side in (0, 1) for each in rated]
+    assert sorted(ours) == sorted(unpadded(batch["input_ids"], batch["attention_mask"]))
+    (loss,) = train_reward_model(reward, pairs, config, seed=0).losses
+    assert loss == pytest.approx(batch["loss"], abs=1e-5)
 
 
 def test_kto(theirs):

@@ -179,3 +179,16 @@ def test_an_empty_prompt_is_refused():
     # a chat template always adds something; the scripted engine's prompt can be empty
     with pytest.raises(UsageError, match="empty prompt"):
         scripted(None).render(())
+
+
+@pytest.mark.parametrize("make", ENGINES[1:], ids=lambda make: make.__name__)
+def test_an_answer_that_was_begun_is_gone_on_from(make):
+    """A completion holds what comes behind; greedy, it is what the whole answer had there. (A script says its script.)"""
+    with ExitStack() as stack:
+        engine, prompt = make(stack), (Message("user", "abc"),)
+        ((whole,),) = engine.generate([Request(prompt, 1, 0, ("whole",))], Sampling(6, temperature=0.0))
+        assert len(whole.tokens) == 6
+        requests = [Request(prompt, 1, 0, ("rest", count), whole.tokens[:count]) for count in (0, 2, 5)]
+        for count, (rest,) in zip((0, 2, 5), engine.generate(requests, Sampling(6, temperature=0.0)), strict=True):
+            assert rest.tokens[: 6 - count] == whole.tokens[count:]
+            assert rest.text.startswith(whole.text[len(whole.text) - (6 - count) :])
