@@ -202,3 +202,12 @@ def test_a_better_value_never_breaks_what_a_worse_one_keeps(rule, bound, value, 
     limit = Limit("s", rule, bound)
     better = value - more if rule in ("max_rise", "at_most") else value + more
     assert keeps(limit, better) or not keeps(limit, value)
+
+
+def test_prompts_lost_to_void_are_left_out_on_both_sides_and_only_a_few_may_be() -> None:
+    whole = scored("a", {"s": [0.0] + [1.0] * 39})
+    lost = scored("b", {"s": [0.0] + [1.0] * 38})
+    verdict = gate(whole, lost, Thresholds.of({"s": {"max_drop": 0.0}}))
+    assert (verdict.ships, verdict.checks[0].prompts, verdict.checks[0].before) == (True, 39, 38 / 39)
+    with pytest.raises(UsageError, match="3 prompts stand on one side only"):
+        gate(whole, scored("b", {"s": [1.0] * 37}), Thresholds.of({"s": {"max_drop": 0.0}}))

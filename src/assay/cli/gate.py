@@ -223,7 +223,11 @@ def show_verdict(verdict: GateVerdict, console: Console) -> None:
 
 def row(check: Check) -> tuple[str, ...]:
     sign = "" if check.rule in ("at_least", "at_most") else "+"
-    interval = "-" if check.low is None or check.high is None else f"{check.low:{sign}.3f} to {check.high:{sign}.3f}"
+    interval = (
+        "-"
+        if check.low is None or check.high is None or check.prompts < 2
+        else f"{check.low:{sign}.3f} to {check.high:{sign}.3f}"
+    )
     return escape(check.suite), f"{check.before:.3f}", f"{check.after:.3f}", f"{check.change:+.3f}", interval
 
 

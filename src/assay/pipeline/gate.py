@@ -33,6 +33,7 @@ Rule = Literal["gain_above", "max_drop", "max_rise", "at_least", "at_most"]
 RULES: tuple[Rule, ...] = ("gain_above", "max_drop", "max_rise", "at_least", "at_most")
 Decide = Literal["interval", "point"]
 Status = Literal["kept", "not shown", "broken"]
+LOST = 0.05  # share of a suite's prompts that may be missing on a side
 ROUNDING = 1e-9  # 0.92 to 0.89 is a drop of 0.03 and 3e-17
 
 
@@ -98,6 +99,8 @@ class Check:
         interval = (
             ""
             if self.low is None or self.high is None
+            else ", one prompt gives no interval"
+            if self.prompts < 2
             else f", 95 % interval {_of(self.rule)}{_signed(self.rule, self.low)} to {_signed(self.rule, self.high)} "
             f"over {self.prompts} prompt{'s' * (self.prompts != 1)}"
         )
@@ -194,11 +197,17 @@ def _pair(name: str, baseline: ModelScores, candidate: ModelScores) -> tuple[Sui
         )
     if bool(before.prompts) != bool(after.prompts):
         raise UsageError(f"{name}: one side has scores by prompt and the other a plain figure: give both alike")
-    ours, theirs = before.by_id(), after.by_id()
-    if ours.keys() != theirs.keys():
-        lone = sorted(ours.keys() ^ theirs.keys())
+    shared = before.by_id().keys() & after.by_id().keys()
+    lone = sorted(before.by_id().keys() ^ after.by_id().keys())
+    is_one_suite = bool(before.fingerprint) and before.fingerprint == after.fingerprint
+    if lone and not (is_one_suite and len(lone) <= LOST * (len(lone) + len(shared))):
         raise UsageError(
             f"{name}: {len(lone)} prompts stand on one side only ({', '.join(lone[:3])}): score both on the same"
+        )
+    if lone:  # a prompt whose every sample was VOID has no score
+        before, after = (
+            SuiteScores.of(name, [p for p in each.prompts if p.id in shared], each.fingerprint, each.voids)
+            for each in (before, after)
         )
     return before, after
 

@@ -50,7 +50,7 @@ _REFUSALS = tuple(
         r"\bas an ai(?: \w+){0,4},? i (?:can|am|do|must|won|will not)",
         r"\bit (?:is|would be) (?:not appropriate|inappropriate|unethical|illegal|wrong|against) (?:for me|to help|to assist|my)",
         r"\bagainst my (?:guidelines|programming|policy|policies|principles)\b",
-        r"\bi (?:do not|don't) (?:condone|promote|encourage|support|engage)\b",
+        r"\bi (?:do not|don't) (?:condone|promote|encourage|support|engage|feel comfortable)\b",
     )
 )
 _CURLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'"})

@@ -15,7 +15,7 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,9 +122,7 @@ def write_scores(path: Path, scores: ModelScores) -> None:
 def is_recorded(name: str) -> bool:
     """Does the name mean recorded scores, rather than a model to run?"""
     path = Path(name)
-    if path.suffix in (".jsonl", ".json", ".toml"):
-        return True
-    return (path / "config.json").is_file() and ((path / RUN_FILE).is_file() or (path / "evaluations.jsonl").is_file())
+    return path.suffix in (".jsonl", ".json", ".toml") or (path / RUN_FILE).is_file()
 
 
 def read_scores(path: Path) -> ModelScores:
@@ -200,7 +198,3 @@ def _evaluated(evaluation: Evaluation, name: str) -> ModelScores:
 def _kind(value: Json) -> Kind:
     known: tuple[Kind, ...] = ("weights", "checkpoint", "server", "results", "figures")
     return next((each for each in known if each == value), "results")
-
-
-def renamed(scores: SuiteScores, name: str) -> SuiteScores:
-    return replace(scores, suite=name)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from assay.core.config import TasksConfig
-from assay.core.errors import TaskFileError, TruthError, UsageError, did_you_mean
+from assay.core.errors import TaskFileError, UsageError, did_you_mean
 from assay.core.records import read_jsonl, sha256_of
 from assay.core.types import Completion, Json, Message, Task
 from assay.pipeline import rubric
@@ -278,6 +278,6 @@ def _item(path: Path, number: int, row: Mapping[str, Json], kind: Kind) -> Item:
         if kind == "verified":
             task = Task(id, prompt, str(row.get("verifier", "math")), row.get("truth"), str(path))
             read_task(task)
-    except (TruthError, TypeError) as error:
+    except (UsageError, TypeError) as error:
         raise TaskFileError(f"{where}: {error}") from None
     return Item(id, prompt, task, tuple(map(str, row.get("about", ()))), checks)

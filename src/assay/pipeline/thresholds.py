@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from assay.core.config import TasksConfig
 from assay.core.errors import ConfigError
@@ -46,12 +46,6 @@ class SuiteSection(Section):
     max_rise: float | None = Field(None, ge=0, description="the mean may rise by at most this")
     at_least: float | None = Field(None, description="the candidate's own mean, at least")
     at_most: float | None = Field(None, description="the candidate's own mean, at most")
-
-    @model_validator(mode="after")
-    def _one_place(self) -> SuiteSection:
-        if self.tasks is not None and self.file is not None:
-            raise ValueError("tasks and file both name where the prompts come from: one of them would be right")
-        return self
 
     @property
     def limits(self) -> dict[str, float]:
@@ -113,6 +107,8 @@ def read_gate(path: Path | None = None) -> GateFile:
     for name, section in suites.items():
         if not isinstance(section, dict):
             raise ConfigError(f"{place}: suites.{name}: a table with limits would be right, not {section!r}")
+        if "tasks" in section and "file" in section:
+            raise ConfigError(f"{place}: [suites.{name}]: tasks and file both name prompts; one of them would be right")
         start = f"suites.{name}."
         origins = {key[len(start) :]: f"{origin}: [suites.{name}]" for key, origin in layered.origins.items() if key.startswith(start)}  # fmt: skip
         sections[name] = validate(SuiteSection, Layered(section, origins))
