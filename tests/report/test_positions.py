@@ -87,5 +87,5 @@ def test_they_stand_on_the_page(make_row: Any, make_run: Any) -> None:
         ("", "named", ["100 %", "0 %", "0 %", "0 %"]),
         ("", "passes where right", ["100 %", "0 %", "0 %", "0 %"]),
     ]
-    plain = page_of(build_report(make_run(rows=[make_row(1, 0, 0, True)], steps=1)))
+    plain = page_of(build_report(make_run("plain", rows=[make_row(1, 0, 0, True)], steps=1)))
     assert "Multiple choice" not in plain
