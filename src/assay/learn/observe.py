@@ -44,7 +44,7 @@ class Observer:
 
     def restore(self, folder: RunFolder) -> None:
         """Take up what the folder holds."""
-        self._watch = replay(folder, self._config)[1]
+        self._watch = replay(folder, self._config).watch
 
     def step(self, step: int, result: StepResult) -> Seen:
         began = perf_counter()

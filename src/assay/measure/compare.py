@@ -36,9 +36,14 @@ class Comparison:
 
     @property
     def shows_gain(self) -> bool:
-        """Whether the lower end of held-out pass@1's interval lies above zero."""
-        found = self.row("pass@1")
-        return found is not None and found.low > 0
+        """Whether the lower end of held-out pass@1's interval lies above zero; of the oracle's too, where there is one."""
+        found, oracle = self.row("pass@1"), self.row("oracle")
+        return found is not None and found.low > 0 and (oracle is None or oracle.low > 0)
+
+    @property
+    def shows_loss(self) -> bool:
+        """Whether the whole interval of held-out pass@1 lies below zero, or that of the oracle."""
+        return any(each is not None and each.high < 0 for each in (self.row("pass@1"), self.row("oracle")))
 
     def sentence(self) -> str:
         """What was shown, and what fell on the way."""
@@ -47,16 +52,21 @@ class Comparison:
             return "no gain shown: there is no sample to compare"
         if self.shows_gain:
             verdict = "gain shown"
+        elif found.low > 0:
+            verdict = "no gain shown: the oracle does not see it"
         elif found.high < 0:
             verdict = "no gain shown, but a loss"
         else:
             verdict = "no gain shown"
         fell = [
-            each
-            for each in self.differences
-            if each.high < 0 and each.name.startswith(("greedy", "pass@", "oracle", "maj@"))
+            each for each in self.differences if each.high < 0 and each.name.startswith(("greedy", "pass@", "maj@"))
         ]
         also = "".join(f"; {each.name} fell by {-each.gain:.3f}" for each in fell if each.name != "pass@1")
+        if (oracle := self.row("oracle")) is not None:
+            also += (
+                f"; by the oracle {oracle.before:.3f} to {oracle.after:.3f}, {oracle.gain:+.3f} ({oracle.low:+.3f} to "
+                f"{oracle.high:+.3f})"
+            )
         return (
             f"{verdict}: held-out pass@1 {found.before:.3f} to {found.after:.3f}, {found.gain:+.3f} "
             f"(95 % interval {found.low:+.3f} to {found.high:+.3f}, {found.problems} problems x "

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from assay.core.errors import UsageError
 from assay.core.records import write_text
 from assay.core.types import Json
+from assay.report.alarms import alarms
+from assay.report.behaviour import CAUTION, behaviour_section
 from assay.report.curves import curves
 from assay.report.gather import RunData, gather
+from assay.report.opinions import opinions
 from assay.report.parts import config_table, figures, nothing, section
 from assay.report.plots import Chart
 from assay.report.positions import positions_table, read_positions
@@ -27,6 +30,7 @@ from assay.report.sample import MOST_BYTES, MOST_ROWS, Sample, sample_rollouts
 from assay.report.several import comparison_body
 from assay.report.text import embed, join, safe
 from assay.report.trust import audit, fingerprints
+from assay.verify.text.language import SCRIPT_OF
 
 BROWSER = '<div id="browser"><noscript><p class="nothing">The browser of completions needs scripts; rollouts.jsonl holds the same rows.</p></noscript></div>'
 
@@ -53,17 +57,32 @@ def build_comparison(runs: Sequence[Path], out: Path) -> Path:
 def run_page(run: RunData) -> str:
     sample = sample_rollouts(run.folder)
     charts, absent = curves(run)
+    watched, more = alarms(run.alarms, run.evaluations, run.planned, len(charts))
+    twice, rates = opinions([*run.steps, *run.measured], run.disagreements, run.verifiers, len(charts) + len(more))
+    place = len(charts) + len(more) + len(rates)
+    training = [row for row in sample.rows if row.get("split", "train") == "train"]
+    reads, shapes = behaviour_section(training, _language(run), run.seed, place)
     sections = [
         head(run),
         section(
             "results", "Before and after", results(run) + positions_table(read_positions(run.folder.read_rollouts()))
         ),
         section("curves", "Training", figures(charts) + _absent(absent) + _notes(run)),
+        section("alarms", "Alarms", watched),
         section("audit", "Can the reward be trusted?", audit(run)),
+        section("second", "Second opinion", twice),
+        section("behaviour", "How completions read", reads, CAUTION),
         _rollouts(sample),
         section("config", "Configuration", fingerprints(run) + _folded_config(run)),
     ]
-    return page(run.title, join(sections), charts, [run.name], [sample])
+    return page(run.title, join(sections), [*charts, *more, *rates, *shapes], [run.name], [sample])
+
+
+def _language(run: RunData) -> str:
+    """The language that the reward asks for; English where it asks for none."""
+    options = run.section("reward").get("options")
+    asked = options.get("language") if isinstance(options, Mapping) else None
+    return asked if asked in SCRIPT_OF else "en"
 
 
 def comparison_page(runs: Sequence[RunData]) -> str:
@@ -124,7 +143,10 @@ def _links(body: str) -> str:
     titles = {
         "results": "Results",
         "curves": "Training",
+        "alarms": "Alarms",
         "audit": "Audit",
+        "second": "Second opinion",
+        "behaviour": "Behaviour",
         "rollouts": "Completions",
         "config": "Configuration",
     }

@@ -19,6 +19,8 @@ from assay.core.types import Json
 from assay.measure.compare import Comparison, compare
 from assay.measure.evaluation import Evaluation, read_evaluations
 from assay.measure.signals import CAUSES, explain_nothing_to_learn
+from assay.report.alarms import Alarms, read_alarms
+from assay.report.opinions import read_disagreements
 from assay.report.programs import Programs, read_programs
 
 UNNAMED = RunConfig.model_fields["name"].default
@@ -41,6 +43,9 @@ class RunData:
     best: str | None
     programs: Programs
     stop: Mapping[str, Json] | None  # the row that says why the run was stopped before its last step
+    alarms: Alarms
+    measured: tuple[Mapping[str, Json], ...]  # metrics of the evaluations
+    disagreements: tuple[Mapping[str, Json], ...]  # completions on which a second opinion differs
 
     @property
     def path(self) -> Path:
@@ -77,6 +82,19 @@ class RunData:
         """The control that paid this run; None for a true reward."""
         found = self.section("reward").get("control", "none")
         return None if found == "none" else str(found)
+
+    @property
+    def paused_at(self) -> int | None:
+        """The step at which an alarm paused the run, where it still stands."""
+        pauses = [each.step for each in self.alarms.raised if each.action == "pause"]
+        return self.done if self.done in pauses and self.done < self.planned else None
+
+    @property
+    def verifiers(self) -> tuple[str, ...]:
+        """The labels of those that judged, or were audited."""
+        judged = sorted({each for evaluation in self.evaluations for each in evaluation.verifiers})
+        audited = self.certificate.subject.verifiers if self.certificate else ()
+        return tuple(judged or audited)
 
     @property
     def group(self) -> str:
@@ -136,6 +154,9 @@ def gather(path: Path) -> RunData:
         best=_pointer(folder.checkpoints / "best"),
         stop=next(iter(folder.read_metrics("stop")), None),
         programs=read_programs(folder.read_rollouts()),
+        alarms=read_alarms(folder, config),
+        measured=tuple(folder.read_metrics("evaluate")),
+        disagreements=read_disagreements(folder),
     )
 
 

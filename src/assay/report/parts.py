@@ -27,11 +27,11 @@ def badge(text: str, look: str) -> str:
     return f'<span class="badge {look}">{safe(text)}</span>'
 
 
-def figures(charts: Sequence[Chart], legends: bool = True) -> str:
-    """Charts in a grid; the script finds a chart's numbers by its place."""
+def figures(charts: Sequence[Chart], legends: bool = True, start: int = 0) -> str:
+    """Charts in a grid; the script finds a chart's numbers by its place on the page, which for the first is `start`."""
     if not charts:
         return ""
-    drawn = join(_figure(place, chart, legends) for place, chart in enumerate(charts))
+    drawn = join(_figure(place, chart, legends) for place, chart in enumerate(charts, start))
     return f'<div class="charts">{drawn}</div>'
 
 

@@ -8,16 +8,18 @@ from typing import Any
 from assay.core.learning import METHODS
 from assay.measure.compare import Comparison, Difference
 from assay.measure.evaluation import Evaluation, Figure
+from assay.report.alarms import mark
 from assay.report.gather import RunData
 from assay.report.parts import badge, nothing
 from assay.report.plots import interval_axis, interval_plot
 from assay.report.text import join, number, safe, short
 from assay.reward.control import SENTENCES
 
-NAMES = {"format_rate": "answer readable", "mean_length": "tokens"}
+NAMES = {"oracle": "by the oracle", "format_rate": "answer readable", "mean_length": "tokens"}
 MEANS = {
     "greedy": "one completion at temperature 0",
     "pass@1": "share of samples right",
+    "oracle": "share of the same samples that evaluate.oracle passes; it never pays",
     "format_rate": "share of samples with an answer that can be read",
     "mean_length": "mean length of a completion",
 }
@@ -26,7 +28,7 @@ MEANS = {
 def head(run: RunData) -> str:
     """Name, verdict, and what was trained on what."""
     title = f"{safe(run.title)} <small>{safe(run.name)}</small>" if run.title != run.name else safe(run.name)
-    return f'<header class="head"><p class="status">{control(run)}{verdict(run)}{progress(run)}</p><h1>{title}</h1><p class="what">{what(run)}</p>{headline(run)}</header>'
+    return f'<header class="head"><p class="status">{control(run)}{verdict(run)}{progress(run)}{mark(run.alarms)}</p><h1>{title}</h1><p class="what">{what(run)}</p>{headline(run)}</header>'
 
 
 def control(run: RunData) -> str:
@@ -39,8 +41,10 @@ def verdict(run: RunData) -> str:
         return badge("no verdict yet", "quiet")
     if run.comparison.shows_gain:
         return badge("gain shown" if run.is_finished else "gain shown so far", "pass")
+    if not run.comparison.shows_loss:
+        return badge("no gain shown", "quiet")
     row = run.comparison.row("pass@1")
-    return badge("a loss, no gain", "fail") if row is not None and row.high < 0 else badge("no gain shown", "quiet")
+    return badge("a loss, no gain" if row is not None and row.high < 0 else "the oracle sees a loss", "fail")
 
 
 def progress(run: RunData) -> str:
@@ -48,6 +52,8 @@ def progress(run: RunData) -> str:
         return ""
     if run.stop is not None:
         return badge(f"stopped at step {run.stop['step']} of {run.planned}", "fail")
+    if run.paused_at is not None:
+        return badge(f"paused at step {run.paused_at} of {run.planned}", "alarm")
     return badge(f"unfinished: step {run.done} of {run.planned}", "void")
 
 
@@ -90,7 +96,7 @@ def headline(run: RunData) -> str:
     row = run.comparison.row("pass@1")
     big = ""
     if row is not None:
-        look = "pass" if row.low > 0 else "fail" if row.high < 0 else "quiet"
+        look = "pass" if run.comparison.shows_gain else "fail" if run.comparison.shows_loss else "quiet"
         big = (
             f'<div class="big"><span class="label">held-out pass@1</span><span class="values"><span class="from">{row.before:.3f}</span>'
             f'<span class="arrow" aria-label="to">→</span><span class="to">{row.after:.3f}</span>'
@@ -104,7 +110,8 @@ def _stopped(run: RunData) -> str:
     if run.stop is None:
         return ""
     said = str(run.stop.get("reason", "the run collapsed"))
-    return f'<p class="sentence">{safe(said[0].upper() + said[1:])}: the run was stopped (learn.collapse).</p>'
+    by = f"alarms.{run.stop['alarm']}.action" if "alarm" in run.stop else "learn.collapse"
+    return f'<p class="sentence">{safe(said[0].upper() + said[1:])}: the run was stopped ({safe(by)}).</p>'
 
 
 def results(run: RunData) -> str:

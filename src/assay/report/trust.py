@@ -48,9 +48,7 @@ def risks(run: RunData) -> str:
 
 def fingerprints(run: RunData) -> str:
     certificate = run.certificate
-    verifiers = sorted({each for evaluation in run.evaluations for each in evaluation.verifiers})
-    if not verifiers and certificate is not None:
-        verifiers = list(certificate.subject.verifiers)
+    verifiers = run.verifiers
     pairs = [
         ("configuration sha256", code(run.config_sha256)),
         ("verifiers", join(code(each) for each in verifiers) if verifiers else "none has judged yet"),

@@ -143,4 +143,4 @@ def _without_gain(history: History, figure: str, has_risen: Callable[[Change], b
 
 
 def _by(evaluation: Evaluation) -> str:
-    return f"by the oracle {evaluation.oracle} " if evaluation.oracle else ""
+    return f"by the oracle {evaluation.oracle.partition('@')[0]} " if evaluation.oracle else ""

@@ -96,18 +96,28 @@ class Watch:
         return found
 
 
-def replay(folder: RunFolder, config: RunConfig) -> tuple[list[Raised], Watch]:
-    """What watching this run would have raised, and the watch as it stands after it. Raises TaskFileError."""
+class Replayed(NamedTuple):
+    """What watching a run raises, what was known of each step, and the watch as it stands after the last one."""
+
+    raised: list[Raised]
+    facts: list[StepFacts]
+    watch: Watch
+
+
+def replay(folder: RunFolder, config: RunConfig) -> Replayed:
+    """From what the folder holds. Raises TaskFileError."""
     watch = Watch(config)
     raised: list[Raised] = []
+    known: list[StepFacts] = []
     waiting = {each.step: each for each in read_evaluations(folder.evaluations)}
     for metrics, rows in steps_of(folder):
         for step in sorted(each for each in waiting if each < int(metrics["step"])):
             raised += watch.evaluation(waiting.pop(step))
-        raised += watch.step(facts_of(metrics, rows))
+        known.append(facts_of(metrics, rows))
+        raised += watch.step(known[-1])
     for step in sorted(waiting):
         raised += watch.evaluation(waiting.pop(step))
-    return raised, watch
+    return Replayed(raised, known, watch)
 
 
 def steps_of(folder: RunFolder) -> Iterator[tuple[Mapping[str, Json], Sequence[Mapping[str, Json]]]]:
