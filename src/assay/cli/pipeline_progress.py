@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from types import TracebackType
+
 from rich.console import Console
 from rich.markup import escape
 
 from assay.cli.progress import Progress, clock
 from assay.core.pipeline_folder import Manifest
-from assay.pipeline.cards import card_of
 from assay.pipeline.events import Doing, Inside, PipelineEvent, StageBegan, StageDone, StageTaken
+from assay.report.cards import card_of
 
 QUIET = ("fit", "sample", "learn")
 """Parts that say how far they are many times: shown while they run, and not line by line."""
 
 
-class PipelineProgress(Progress):
+class PipelineProgress:
     """A listener for `run_pipeline`; what a training run inside a stage says is shown as `assay train` shows it."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._stage = ""
+        self.console = console
+        self._inside = Progress(console)
 
-    def __call__(self, event: PipelineEvent) -> None:  # type: ignore[override]
+    def __enter__(self) -> PipelineProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inside.quiet()
+
+    def line(self, label: str, text: str) -> None:
+        self._inside.line(label, text)
+
+    def __call__(self, event: PipelineEvent) -> None:
         if isinstance(event, Inside):
-            super().__call__(event.event)
+            self._inside(event.event)
             return
-        self._quiet()
+        self._inside.quiet()
         match event:
             case StageBegan(name, kind, place, count):
                 where = f"stage {place} of {count}" if place else "the base"
@@ -46,7 +59,7 @@ class PipelineProgress(Progress):
         text = f"{what}{count}{f': {detail}' if detail else ''}"
         if what in QUIET and done:
             if self.console.is_terminal:
-                self._spin(text)
+                self._inside.spin(text)
             return
         self.line(what, escape(detail))
 

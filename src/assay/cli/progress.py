@@ -43,13 +43,13 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._quiet()
+        self.quiet()
 
     def __call__(self, event: Event) -> None:
-        self._quiet()
+        self.quiet()
         match event:
             case Began(phase, detail, step):
-                self._spin(f"{f'step {step}: ' if step and phase != 'evaluate' else ''}{DOING[phase]} {detail}".strip())
+                self.spin(f"{f'step {step}: ' if step and phase != 'evaluate' else ''}{DOING[phase]} {detail}".strip())
             case Checked(report):
                 self.line("tasks", report.sentence())
             case Audited(report, accepted):
@@ -94,14 +94,14 @@ class Progress:
         if event.note:
             self.console.print(f"         [yellow]{escape(event.note)}[/]", highlight=False, soft_wrap=True)
 
-    def _spin(self, text: str) -> None:
+    def spin(self, text: str) -> None:
         if self.console.is_terminal:
             self._status = self.console.status(f"[dim]{escape(text)}[/]", spinner="dots")
             self._status.start()
         elif not text.startswith("step"):
             self.console.print(f"... {text}", highlight=False, markup=False, soft_wrap=True)
 
-    def _quiet(self) -> None:
+    def quiet(self) -> None:
         if self._status is not None:
             self._status.stop()
             self._status = None

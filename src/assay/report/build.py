@@ -103,8 +103,15 @@ def labels(runs: Sequence[RunData]) -> list[str]:
     return [str(run.path.resolve()) for run in runs]
 
 
-def page(title: str, body: str, charts: Sequence[Chart], runs: Sequence[str], samples: Sequence[Sample]) -> str:
-    style, script = _asset("viewer.css"), _asset("viewer.js") + _asset("browser.js")
+def page(
+    title: str,
+    body: str,
+    charts: Sequence[Chart],
+    runs: Sequence[str],
+    samples: Sequence[Sample],
+    styles: Sequence[str] = ("viewer.css",),
+) -> str:
+    style, script = join(map(_asset, styles)), _asset("viewer.js") + _asset("browser.js")
     data: Json = {
         "charts": [chart.values() for chart in charts],
         "runs": list(runs),
@@ -141,8 +148,13 @@ def page(title: str, body: str, charts: Sequence[Chart], runs: Sequence[str], sa
 
 def _links(body: str) -> str:
     titles = {
+        "stages": "Stages",
+        "capabilities": "Capabilities",
+        "arms": "Arms",
         "results": "Results",
         "curves": "Training",
+        "answers": "Answers",
+        "data": "Data",
         "alarms": "Alarms",
         "audit": "Audit",
         "second": "Second opinion",
