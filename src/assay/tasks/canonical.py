@@ -19,7 +19,10 @@ PLAIN = {"answer", "field", "tolerance", "ordered", "choices", "letter_case"}
 def canonical_response(task: Task) -> str | None:
     """None where the truth does not say what a right answer looks like (a user's function, hidden tests, a schema)."""
     truth: Json = task.truth
-    if task.verifier in ("structured", "grounded"):
+    if task.verifier == "sql":
+        gold = truth.get("gold_sql") if isinstance(truth, dict) else None
+        return gold if isinstance(gold, str) else None
+    if task.verifier in ("structured", "grounded", "constraint"):
         reference = truth.get("reference") if isinstance(truth, dict) else None
         return None if reference is None else dumps(reference)
     if task.verifier == "gym" and isinstance(truth, dict):

@@ -2,7 +2,8 @@
 
 Every truth is read by its verifier, and where a right answer can be written from the truth alone, the verifier must
 accept it. Prompts are counted twice over: the same prompt again (a duplicate), with another truth (a contradiction), or
-in the other split (an overlap, also of one problem in other words). The best constant answer says what a policy earns
+in the other split (an overlap, also of one problem in other words); tasks/overlap looks for held-out prompts that training
+prompts give away in part. The best constant answer says what a policy earns
 that ignores the question. Sources without end are checked on their first tasks, and the report says so.
 
 `problems` stop a training run; `notes` do not.
@@ -19,6 +20,7 @@ from assay.core.records import dumps
 from assay.core.types import Task
 from assay.tasks.canonical import canonical_response
 from assay.tasks.choices import Positions, positions
+from assay.tasks.overlap import Contamination, find_overlap
 from assay.tasks.source import Split, TaskSource, place_of, problem_of, prompt_key
 from assay.verify.base import Case, judge_case, read_case
 
@@ -62,6 +64,7 @@ class CheckReport:
     shared_problems: int = 0
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    contamination: Contamination | None = None  # None: there is one split only
 
     @property
     def is_clean(self) -> bool:
@@ -101,6 +104,8 @@ class _Findings:
     contradicted: list[str] = field(default_factory=list)
     living: list[str] = field(default_factory=list)  # code tasks whose tests let a changed reference pass
     loose: list[str] = field(default_factory=list)  # structured tasks whose rules let a changed reference pass
+    alike: list[str] = field(default_factory=list)  # SQL tasks whose instances let a changed gold query pass
+    thin: list[str] = field(default_factory=list)  # SQL tasks whose instances leave something open
 
 
 def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> CheckReport:
@@ -126,9 +131,21 @@ def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> Chec
             notes.append(
                 f"the rules of {len(found.loose)} tasks let a changed reference pass: " + "; ".join(found.loose[:NAMED])
             )
+        if found.alike:
+            notes.append(
+                f"the instances of {len(found.alike)} SQL tasks let a changed gold query pass: "
+                + "; ".join(found.alike[:NAMED])
+            )
+        if found.thin:
+            notes.append(
+                f"the instances of {len(found.thin)} SQL tasks leave something open: " + "; ".join(found.thin[:NAMED])
+            )
     shared_prompts = shared_problems = 0
+    contamination = None
     if len(seen) == 2:
         first, second = seen
+        contamination = find_overlap(*(_placed(source, found) for source, found in zip(sources, seen, strict=True)))
+        notes += contamination.notes()
         prompts = [each for each in second.prompts if each in first.prompts]
         shared = [each for each in second.problems if each in first.problems]
         shared_prompts, shared_problems = len(prompts), len(shared)
@@ -142,7 +159,11 @@ def check_sources(train: TaskSource, held_out: TaskSource | None = None) -> Chec
             )
         elif prompts:
             problems.append(f"{len(prompts)} held-out prompts are trained on as well: {prompts[0][:120]!r}")
-    return CheckReport(tuple(reports), shared_prompts, shared_problems, tuple(problems), tuple(notes))
+    return CheckReport(tuple(reports), shared_prompts, shared_problems, tuple(problems), tuple(notes), contamination)
+
+
+def _placed(source: TaskSource, found: _Findings) -> Iterator[tuple[str, Task]]:
+    return ((place_of(source, index), task) for index, task in found.tasks.items())
 
 
 def _read(source: TaskSource) -> _Findings:
@@ -176,6 +197,7 @@ def _read(source: TaskSource) -> _Findings:
             )
     _run_references(source, found)
     _change_references(source, found)
+    _change_queries(source, found)
     return found
 
 
@@ -204,6 +226,21 @@ def _change_references(source: TaskSource, found: _Findings) -> None:
         paths = [] if reference is None else loose_fields(found.cases[index], reference)
         if paths:
             found.loose.append(f"{place_of(source, index)} ({', '.join(paths[:NAMED])})")
+
+
+def _change_queries(source: TaskSource, found: _Findings) -> None:
+    """SQL tasks: an instance should tell a changed gold query from the gold one."""
+    queried = [index for index, task in found.tasks.items() if task.verifier == "sql" and index in found.cases]
+    for index in queried[:REFERENCES]:
+        from assay.verify.structured.sql_mutate import mutation_report, weaknesses
+
+        truth = found.cases[index].truth
+        report, open_ends = mutation_report(truth), weaknesses(truth)
+        if report.living:
+            changes = ", ".join(each.change for each in report.living[:NAMED])
+            found.alike.append(f"{place_of(source, index)} ({len(report.living)} of {report.tried}: {changes})")
+        if open_ends:
+            found.thin.append(f"{place_of(source, index)} ({', '.join(open_ends)})")
 
 
 def _report(source: TaskSource, found: _Findings) -> SplitReport:

@@ -16,9 +16,9 @@ from pydantic import Field
 from assay.core.records import dumps
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.verify.structured.optimum import solve
 from assay.tasks.generators.scenarios import AMOUNT, ScenarioTasks, Told, amount, form_of, need_solver, plain, shown
 from assay.tasks.source import Generator, Split
+from assay.verify.structured.optimum import solve
 
 ITEMS = {1: 4, 2: 7, 3: 9}
 USED = {1: 2, 2: 3, 3: 3}  # crates that the hidden plan fills

@@ -22,9 +22,9 @@ from pydantic import Field
 from assay.core.records import dumps
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.verify.structured.optimum import solve
 from assay.tasks.generators.scenarios import AMOUNT, ScenarioTasks, Told, amount, form_of, need_solver, shown
 from assay.tasks.source import Generator, Split
+from assay.verify.structured.optimum import solve
 
 PLACES = ("ALDER", "BIRCH", "CEDAR", "DOGWOOD", "ELM", "FIR", "GROVE", "HAZEL", "IVY", "JUNIPER", "LINDEN", "MAPLE")
 STOPS = {1: 3, 2: 5, 3: 5}

@@ -17,7 +17,7 @@ from sqlglot import expressions as e
 from assay.core.types import Outcome
 from assay.verify.structured.sql import SqlTruth, judged
 from assay.verify.structured.sql_instances import is_empty
-from assay.verify.structured.sql_query import Refused, parsed, read_query
+from assay.verify.structured.sql_query import DEFAULT, Refused, parsed, scan
 
 MOST_MUTANTS = 80
 
@@ -61,7 +61,7 @@ def mutation_report(truth: SqlTruth, most: int = MOST_MUTANTS) -> MutationReport
     living, run = [], 0
     for each in tried:
         try:
-            finding = judged(truth, read_query(each.sql))
+            finding = judged(truth, scan(each.sql, DEFAULT.max_depth))
         except Refused:
             continue
         run += finding.reason not in ("malformed", "error")
@@ -102,7 +102,7 @@ def mutants(truth: SqlTruth) -> Iterator[Mutant]:
         return
     original = written(tree)
     try:
-        if judged(truth, read_query(original)).outcome is not Outcome.PASS and not truth.is_blank:
+        if judged(truth, scan(original, DEFAULT.max_depth)).outcome is not Outcome.PASS and not truth.is_blank:
             return
     except Refused:
         return
@@ -154,7 +154,7 @@ def edits(node: Node, truth: SqlTruth) -> list[Edit]:
         found.append(Edit(f"COALESCE of {_short(node.this)} left out", lambda at: _put(at, at.this)))
     elif kind in (e.Union, e.Except, e.Intersect):
         found += _sets(node)
-    elif kind is e.Literal and not node.is_string and node.this.isdigit() and not isinstance(node.parent, e.Ordered):
+    elif kind is e.Literal and _is_counted(node):
         found.append(Edit(f"{node.this} to {int(node.this) + 1}", lambda at: at.set("this", str(int(at.this) + 1))))
     elif kind is e.Window and node.args.get("partition_by"):
         found.append(Edit("PARTITION BY left out", lambda at: at.set("partition_by", None)))
@@ -264,8 +264,9 @@ def _no_nulls(at: Node) -> None:
     inner = at.args["query"]
     select = inner.this if isinstance(inner, e.Subquery) else inner
     if isinstance(select, e.Select) and len(select.expressions) == 1:
-        column = select.expressions[0].unalias().copy()
-        select.where(e.Not(this=e.Is(this=column, expression=e.Null())), copy=False)
+        there = e.Not(this=e.Is(this=select.expressions[0].unalias().copy(), expression=e.Null()))
+        if there not in (select.args["where"].find_all(e.Not) if select.args.get("where") else ()):
+            select.where(there, copy=False)
 
 
 def _on_to_where(at: Node) -> None:
@@ -284,6 +285,17 @@ def _nullable(node: Node, truth: SqlTruth) -> Node | None:
                 if column.is_nullable:
                     return e.column(column.name, table=table.alias_or_name, quoted=True)
     return None
+
+
+def _is_counted(node: Node) -> bool:
+    """A whole number that decides something: not the 1 of EXISTS (SELECT 1 ...), nor a column's number in ORDER BY."""
+    holder = node.parent
+    return (
+        not node.is_string
+        and node.this.isdigit()
+        and not isinstance(holder, (e.Ordered, e.Group))
+        and not (isinstance(holder, e.Select) and isinstance(holder.parent, e.Exists))
+    )
 
 
 def _orders(node: Node, truth: SqlTruth) -> bool:
