@@ -232,6 +232,15 @@ def test_a_verifier_that_cannot_judge_here_is_named(tmp_path: Path) -> None:
     assert found.first == ("make it work on this machine: OSError: no prover",)
 
 
+def test_queries_without_their_schema_cannot_be_run_yet(tmp_path: Path) -> None:
+    found = from_rows(tmp_path, {"question": "How many orders are there?", "sql": "SELECT COUNT(*) FROM orders"})
+    assert found.is_rlvr
+    assert "a program can run both on the same databases" in found.reasons[-1]
+    assert found.first == (
+        "give each row its schema (CREATE TABLE ...), so that both queries can be run: see the verifier `sql`",
+    )
+
+
 def test_nothing_to_learn_from() -> None:
     found = route(Description(ground_truth="none", checker=False))
     assert found.method == "gather"

@@ -26,7 +26,7 @@ from assay.pipeline.checkable import Part, gate_of, parts_of
 from assay.pipeline.description import Description
 from assay.pipeline.sampled_rows import SampledRow, answer_of, shapes_of
 from assay.pipeline.trials import Groups, Judges, Trial, try_groups, try_verifiers
-from assay.verify.base import VERIFIERS, find_verifier
+from assay.verify.base import find_verifier
 
 Method = Literal["rlvr", "sft", "preference", "decomposition", "gather"]
 
@@ -256,8 +256,10 @@ def _decide(seen: _Seen) -> tuple[Method, str, list[str]]:
         return _by_parts(seen)
     if seen.has_truth:
         first = ["build the verifier: `assay new verifier NAME` writes one with its tests and attacks"]
-        if seen.are_queries and "sql" in VERIFIERS:
-            first = ["give each row its schema and at least three database instances, as the verifier `sql` reads them"]
+        if seen.are_queries:
+            first = [
+                "give each row its schema (CREATE TABLE ...), so that both queries can be run: see the verifier `sql`"
+            ]
         elif seen.trials:
             first.insert(0, "no verifier here fits these truths (above)")
         return "rlvr", "GRPO, once a program can tell a right answer from a wrong one", first

@@ -26,7 +26,9 @@ GOOD = ("demonstration", "reference", "completion", "output", "worked", "summary
 """Columns that hold an answer to imitate."""
 ONE_SAMPLE = ("response", "sample")
 SAMPLES = ("responses", "samples", "completions", "answers")
-QUERIES = ("gold_sql", "sql", "SQL", "query")
+QUERIES = ("gold_sql", "sql", "SQL", "query", "answer")
+SCHEMAS = ("schema", "db_schema", "context", "create_table")
+CREATES = re.compile(r"\bCREATE\s+TABLE\b", re.I)
 SELECTS = re.compile(r"\s*(?:SELECT|WITH)\b", re.I)
 SENTENCE = re.compile(r"[.!?。！？](?:\s|$)")
 LONGEST_LABEL = 3  # words
@@ -181,7 +183,10 @@ def _task(line: Line, prompt: tuple[Message, ...]) -> Task | None:
         return Task(line.place, prompt, "sql", truth)
     query = _first_text(row, QUERIES)
     if query is not None and SELECTS.match(query) and "truth" not in row:
-        return Task(line.place, prompt, "", query)
+        schema = next((row[name] for name in SCHEMAS if CREATES.search(str(row.get(name, "")))), None)
+        if schema is None:
+            return Task(line.place, prompt, "", query)
+        return Task(line.place, prompt, "sql", {"gold_sql": query, "tables": {"schema": schema}})
     if "statement" in row and "truth" not in row:
         truth = {key: row[key] for key in ("statement", "preamble", "header") if row.get(key) is not None}
         return Task(line.place, prompt, str(row.get("verifier") or ""), truth)
