@@ -166,7 +166,11 @@ class PocketTasks:
                 return drawn
 
 
-DRAWS: dict[str, Callable[[Random, int], Expression | Bits | Formula]] = {"math": Expression.draw, "logic": Bits.draw, "code": Formula.draw}
+DRAWS: dict[str, Callable[[Random, int], Expression | Bits | Formula]] = {
+    "math": Expression.draw,
+    "logic": Bits.draw,
+    "code": Formula.draw,
+}
 
 
 def worked(drawn: Expression | Bits | Formula, flaw: str | None, random: Random) -> str:
