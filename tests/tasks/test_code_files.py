@@ -117,3 +117,9 @@ def test_mutants_of_a_reference_fail_when_they_change_a_result() -> None:
             assert verdict.is_pass is holds, (row["task_id"], mutant)
             checked += 1
     assert checked >= 10
+
+
+@pytest.mark.parametrize("test", ["\ud800", "a\0b", "def check("])
+def test_a_test_that_is_no_text_of_python_is_a_sentence(test: str) -> None:
+    with pytest.raises(UsageError, match="test: no Python"):
+        humaneval_asserts(test)

@@ -66,7 +66,7 @@ def humaneval_asserts(test: str) -> list[str]:
     one last piece that runs whole."""
     try:
         body = ast.parse(test).body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:  # ValueError: NUL, a lone surrogate
         raise UsageError(f"test: no Python ({error})") from None
     found = next((each for each in body if isinstance(each, ast.FunctionDef) and each.name == "check"), None)
     if found is None:
