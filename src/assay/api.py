@@ -111,6 +111,7 @@ def evaluate(
     """
     from assay.measure.evaluate import evaluate_as
     from assay.rollout.open import open_engine_to_evaluate
+    from assay.rollout.preferred import PreferenceJudges
     from assay.sandbox.probe import allow_unsafe
     from assay.tasks.load import load_source as load
     from assay.tasks.load import select
@@ -128,7 +129,8 @@ def evaluate(
     rollout = chosen.rollout
     allow_unsafe(chosen.sandbox.unsafe)
     engine = open_engine_to_evaluate(chosen)
-    with JudgePool(rollout.judge_workers, rollout.judge_timeout) as judges:
+    with JudgePool(rollout.judge_workers, rollout.judge_timeout) as pool:
+        judges = PreferenceJudges(pool, chosen.model.device)
         evaluation, _ = evaluate_as(chosen, engine, select(source, chosen.evaluate.problems), judges, model=name)
     return evaluation
 

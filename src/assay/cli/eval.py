@@ -113,6 +113,7 @@ def measure(
 ) -> tuple[Evaluation, list[Any]]:
     from assay.measure.evaluate import evaluate_as
     from assay.rollout.engine import Engine
+    from assay.rollout.preferred import PreferenceJudges
     from assay.sandbox.probe import allow_unsafe
     from assay.tasks.load import load_source, select
     from assay.verify.pool import JudgePool
@@ -128,7 +129,8 @@ def measure(
 
         engine = open_engine_to_evaluate(config)
     allow_unsafe(config.sandbox.unsafe)
-    with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges:
+    with JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as pool:
+        judges = PreferenceJudges(pool, config.model.device)
         return evaluate_as(config, engine, chosen, judges, model=name)
 
 

@@ -68,12 +68,29 @@ class TasksConfig(Section):
     limit: int | None = Field(None, ge=1, description="use at most this many training tasks")
 
 
+class LearnedReward(Section):
+    """A reward model's say (reward/learned)."""
+
+    model: str = Field(..., description="its folder or hub name: what AutoModelForSequenceClassification reads")
+    scale: float = Field(0.5, gt=0, le=1, description="what a score of 1 pays; scores lie between 0 and 1")
+    scope: Literal["whole", "answer"] = Field(
+        "whole", description="what it reads: all of a response, or the part behind its reasoning"
+    )
+    needs_pass: bool = Field(
+        True,
+        description="where a task has a rule: pay behind a PASS only; false: pay wrong answers too, below the lowest PASS",
+    )
+
+
 class RewardConfig(Section):
     rule: str = Field(
         "outcome", description="a rule's name: outcome, gated_format, gated_language, r1_sum, format_20_80"
     )
     options: dict[str, float | str] = Field(default_factory=dict, description="the rule's own options")
     length: Length = NoLength()
+    models: dict[str, LearnedReward] = Field(
+        default_factory=dict, description="name = reward model: learned rewards beside the rule, or where there is none"
+    )
     control: Literal["none", "random", "format", "inverted", "majority"] = Field(
         "none", description="pay by a rule that says nothing about being right: for control arms (`train --controls`)"
     )

@@ -57,11 +57,13 @@ from assay.measure.compare import compare
 from assay.measure.evaluate import check_oracle, evaluate_as
 from assay.measure.evaluation import Evaluation, Kind, read_evaluations
 from assay.model.load import LoadedModel, load_model, usable_cores
+from assay.reward.learned import LEARNED, PREFERENCE, learned
 from assay.reward.rule import find_rule
 from assay.reward.shaping import rule_of
 from assay.rollout.collect import VoidBudget
 from assay.rollout.open import open_engine
 from assay.rollout.overlap import weights_of
+from assay.rollout.preferred import PreferenceJudges
 from assay.sandbox.probe import allow_unsafe
 from assay.tasks.check import check_sources
 from assay.tasks.load import load_source, select
@@ -130,9 +132,10 @@ def _opened(config: RunConfig, folder: RunFolder, listen: Listener, together: To
     trackers = open_trackers(config.track.to, config, folder.path) if ranks.is_first else []
     tasks = tuple(select(held_out, config.evaluate.problems))
     with (
-        JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as judges,
-        observing(config, judges, rule) as observer,
+        JudgePool(config.rollout.judge_workers, config.rollout.judge_timeout) as pool,
+        observing(config, pool, rule) as observer,
     ):
+        judges: JudgePool = PreferenceJudges(pool, config.model.device)
         ranks.first(lambda: _inspect(config, folder, levels, held_out, tasks, judges, listen))
         listen(Began("load", config.model.name))
         loaded = load_model(config.model)
@@ -187,6 +190,14 @@ def _certify(
     rule = find_rule(config.reward.rule, config.reward.options)
     accepted = config.audit.accepted_risks
     if config.audit.level == "off":
+        return None
+    if config.reward.models and LEARNED not in accepted:
+        raise ConfigError(
+            f"reward.models: {learned(rule, config.reward.models).holes[-1]}; say why that is acceptable here in "
+            f"audit.accepted_risks.{LEARNED}, and hold the policy by learn.kl"
+        )
+    tasks = [task for task in tasks if task.verifier != PREFERENCE]  # nothing checks those, so nothing can be attacked
+    if not tasks:
         return None
     found = find_certificate(folder.path, tasks[:AUDITED_TASKS], rule, config.audit.level)
     if found is not None:

@@ -63,7 +63,9 @@ class RewardModel:
         return [found[place] for place in range(len(sequences))]
 
     def preference(self, raw: float) -> float:
-        """In (0, 1) on the model's own scale: the chance to be preferred to an answer of the middling kind."""
+        """In (0, 1) on the model's own scale: the chance to be preferred to an answer of the middling kind; NaN stays NaN."""
+        if not math.isfinite(raw):
+            return math.nan  # `min` and `max` would make a certainty of it
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, (raw - self.centre) / self.spread))))
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from assay.core.config import RewardConfig
 from assay.core.length import Cosine, Length, NoLength, Overlong
 from assay.core.types import Reward, Verdict
+from assay.reward.learned import learned
 from assay.reward.rule import Parts, RewardRule, find_rule
 
 CACHE_SHARE = 5  # DAPO: 4,096 of 20,480 tokens
@@ -84,8 +85,8 @@ class Shaped:
 
 
 def rule_of(config: RewardConfig, max_new_tokens: int) -> RewardRule:
-    """The configuration's rule with its length control: what training and evaluation both pay by. Raises as `find_rule`."""
-    rule = find_rule(config.rule, config.options)
+    """The configuration's rule with its reward models and its length control: what training and evaluation both pay by. Raises as `find_rule`."""
+    rule = learned(find_rule(config.rule, config.options), config.models)
     return rule if isinstance(config.length, NoLength) else Shaped(rule, config.length, max_new_tokens)
 
 

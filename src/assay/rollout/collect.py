@@ -16,10 +16,12 @@ from assay.core.errors import VoidBudgetExceeded
 from assay.core.rng import Key
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Completion, Group, Json, Member, Reward, Task, Verdict
+from assay.reward.learned import models_of
 from assay.reward.rule import RewardRule
 from assay.reward.shaping import pay
 from assay.rollout.engine import Engine, Request, Sampling
-from assay.verify.pool import JudgePool, JudgeRequest
+from assay.rollout.preferred import request_for
+from assay.verify.pool import JudgePool
 
 log = logging.getLogger(__name__)
 
@@ -243,13 +245,13 @@ def judged(
     tasks: Sequence[Task], completions: Sequence[Sequence[Completion]], judges: JudgePool, rule: RewardRule
 ) -> list[list[tuple[Member, str | None]]]:
     """Per task, each completion with its verdict and reward, and why it is VOID when it is."""
-    names = tuple(rule.parts)
+    names, models = tuple(rule.parts), models_of(rule)
     requests = []
     for task, answers in zip(tasks, completions, strict=True):
         prompt = last_user_message(task)
         for answer in answers:
-            requests.append(JudgeRequest(task.verifier, task.truth, answer.text, prompt))
-            requests += [JudgeRequest(*rule.parts[name], answer.text, prompt) for name in names]
+            wanted = [(task.verifier, task.truth), *(rule.parts[name] for name in names)]
+            requests += [request_for(task, *each, answer.text, prompt, models) for each in wanted]
     verdicts = iter(judges.judge_many(requests))
     judged = []
     for answers in completions:

@@ -53,6 +53,7 @@ VERIFIERS: Registry[type[Verifier]] = Registry(
         "format": "assay.verify.text.format:FormatVerifier",
         "instructions": "assay.verify.text.instructions:InstructionsVerifier",
         "language": "assay.verify.text.language:LanguageVerifier",
+        "preference": "assay.verify.preference:PreferenceVerifier",
         "code": "assay.verify.code:CodeVerifier",
         "coq": "assay.verify.proof.coq:CoqVerifier",
         "lean": "assay.verify.proof.lean:LeanVerifier",
