@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.config import RunConfig, TasksConfig
+from assay.core.errors import ConfigError
 from assay.core.records import read_jsonl, sha256_of, to_json, write_jsonl
 from assay.core.run_folder import RolloutRow
 from assay.core.types import Json, Task
@@ -86,6 +87,8 @@ def _examine(work: Work, made: Made, evaluations: Path, answers: Path, scores: P
         suites += _together(suites, rows, recipe, config)
         for name in recipe.examine.suites:
             suite = read_suite(Path(name)) if name.endswith(".jsonl") else find_suite(name)
+            if suite.name in {each.suite for each in suites}:
+                raise ConfigError(f"examine.suites: {suite.name} is what the held-out tasks are measured by already")
             suites.append(run_suite(engine, suite, judges=judges, text_loss=_text_loss(loaded)))
     shown = [*_shown(recipe, rows), *_general(work, engine)]
     write_jsonl(answers, shown)
