@@ -226,7 +226,7 @@ def test_dressing_of_marks_alone(content: str) -> None:
     "content", ["(" * 2_000_000, "$" * 2_000_000, "\\text{" * 500_000, "B. " * 700_000, "." * 2_000_000]
 )
 def test_no_content_makes_it_slow(content: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for field in ("whole_text", "final_line"):
         assert judge("choice", FRUIT | {"field": field}, content).outcome is FAIL
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

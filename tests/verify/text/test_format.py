@@ -133,6 +133,6 @@ def test_a_pass_has_each_tag_once_and_in_order(response: str) -> None:
     "piece", ["<think>", "</think>", "<answer>", "<", r"\boxed{", r"\boxed", "{", "}", "\\", " ", "```\n"]
 )
 def test_no_response_makes_it_slow(grammar: str, piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge("format", grammar, piece * (600_000 // len(piece))).outcome is FAIL
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -205,10 +205,10 @@ def test_any_text_gets_a_verdict(text: str) -> None:
     ],
 )
 def test_no_text_makes_it_slow(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge_case(ALL, piece * (200_000 // len(piece))).outcome is FAIL
     assert judge_case(ALL, "word" * 60_000).reason is Reason.LIMIT
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_the_label_follows_every_file_it_is_made_of() -> None:

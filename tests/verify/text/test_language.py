@@ -132,8 +132,8 @@ def test_any_text_gets_a_verdict(text: str) -> None:
     "piece", ["a", "a ", "the ", "$", "`", "```\n", "\\(", "\\begin{a}", "\\a{", "https://", "<think>", "字", "$a\n"]
 )
 def test_no_text_makes_it_slow(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for case in CASES[:2]:
         judge_case(case, piece * (200_000 // len(piece)))
     assert judge_case(CASES[0], "word " * 60_000).reason is Reason.LIMIT
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
