@@ -23,6 +23,10 @@ VERBS = {
     "tasks": ("assay.cli.tasks:app", "List, show and check task sources."),
     "audit": ("assay.cli.audit:audit", "Attack a verifier, and say what it paid that it should not have."),
     "train": ("assay.cli.train:train", "Train a policy with GRPO on tasks that a verifier checks."),
+    "pipeline": (
+        "assay.cli.pipeline:pipeline",
+        "Run a whole recipe: cold start, reasoning RL, rejection sampling, final RL, and what else it names.",
+    ),
     "eval": ("assay.cli.eval:evaluate", "Evaluate a model on held-out tasks, and compare two evaluations."),
     "gate": (
         "assay.cli.gate:gate",
