@@ -31,6 +31,8 @@ import assay.verify.function
 
 OPTIONS = (
     "-x",
+    "-k",
+    "not slow",
     "-q",
     "--tb=no",
     "--assert=plain",
@@ -42,10 +44,15 @@ OPTIONS = (
     "ignore::pytest.PytestAssertRewriteWarning",
 )
 ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = (
+    "arithmetic database document evaluate explain functions grounded instant loose names parse reply rules schema syntax "
+    "tables value verifier"
+)
+"""What `structured` and `grounded` are made of; their folder holds other verifiers too."""
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # files that are changed; tests that run, the quickest to fail first; further files that these need
     "structured": (
-        ("verify/structured/*.py",),
+        tuple(f"verify/structured/{each}.py" for each in DOCUMENTS.split()),
         (
             "tests/verify/structured/test_golden.py",
             "tests/verify/structured/test_rules.py",
@@ -57,6 +64,18 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
             "tests/verify/structured/test_fuzz.py",
         ),
         ("benchmarks/fuzz_structured.py", "docs/reference/rules.md", "docs/concepts/structured.md"),
+    ),
+    "text": (
+        ("verify/text/*.py",),
+        (
+            "tests/verify/text/test_instructions.py",
+            "tests/verify/text/test_language.py",
+            "tests/verify/text/test_words.py",
+            "tests/verify/text/test_choice.py",
+            "tests/verify/text/test_format.py",
+            "tests/verify/text/test_doc.py",
+        ),
+        ("docs/concepts/text.md",),
     ),
 }
 
