@@ -12,6 +12,7 @@
 | `minif2f` | `formal_statement`, with `header` | a task for Lean, its binders as a `∀` |
 | `ifeval` | `prompt`, `instruction_id_list`, `kwargs` | a task for `instructions`, or for the verifier that the row names |
 | `trl` | `prompt`, with `solution`, `answer`, `ground_truth` or `target` | that column |
+| `prompts` | by name only | a task without a rule, for the reward models of `[reward.models]` (`preference`) |
 
 The verifier of a foreign row is `math`, in the field that the prompt asks for (`####`, `<answer>`, else `\\boxed{}`),
 unless a `verifier` column (`extra_info.verifier` for verl)
@@ -158,6 +159,12 @@ def read_ifeval(row: Row) -> Read:
     )
 
 
+def read_prompts(row: Row) -> Read:
+    prompt = messages(_needed(row, "prompt"))
+    verifier = _text(row, "verifier") or "preference"
+    return Read(prompt, {}, verifier, id=_text(row, "id"), tags=_tags(row.get("tags")), split=_text(row, "split"))
+
+
 LAYOUTS: Mapping[str, Callable[[Row], Read]] = {
     "assay": read_assay,
     "verl": read_verl,
@@ -169,6 +176,7 @@ LAYOUTS: Mapping[str, Callable[[Row], Read]] = {
     "mbpp": read_mbpp,
     "minif2f": read_minif2f,
     "ifeval": read_ifeval,
+    "prompts": read_prompts,
 }
 
 
