@@ -162,15 +162,38 @@ def test_where_nothing_is_ever_right_worked_answers_come_first() -> None:
 
 
 def test_a_reference_in_another_form_is_no_wrong_answer(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"{a} + {a}? Think, then answer.", "answer": str(2 * a), "demonstration": f"It is {2 * a}."}
+        for a in (2, 3, 4)
+    ]
+    found = from_rows(tmp_path, *rows)
+    assert found.is_rlvr
+    assert found.trials[0].given == 3
+    assert found.trials[0].refused_by == "no_answer"
+    assert "ask for the form" in found.first[0]
+
+
+def test_where_training_asks_for_the_form_itself_nothing_is_in_the_way(tmp_path: Path) -> None:
     found = from_rows(
         tmp_path,
         {"question": "How many legs have 3 cats?", "answer": "3 * 4 = 12\n#### 12"},
         {"question": "And 5 birds?", "answer": "5 * 2 = 10\n#### 10"},
     )
-    assert found.is_rlvr
-    assert found.trials[0].given == 2
     assert found.trials[0].refused_by == "no_answer"
-    assert "ask for the form" in found.first[0]
+    assert found.is_ready
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "verifier"),
+    [("gsm8k/test.jsonl", "math"), ("math500.jsonl", "math"), ("humaneval.jsonl", "code"), ("mbpp.jsonl", "code")],
+)
+def test_public_sets(shared: Path, name: str, verifier: str) -> None:
+    with JudgePool(1, 20.0) as judges:
+        found = route(None, read_rows(shared / name, 8), judges=judges)
+    assert found.is_rlvr
+    assert found.is_ready
+    assert (found.trials[0].verifier, found.trials[0].read, found.trials[0].written_accepted) == (verifier, 8, 8)
 
 
 def test_references_with_other_values_mean_that_the_checker_does_not_fit(tmp_path: Path) -> None:

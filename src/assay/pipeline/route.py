@@ -105,6 +105,7 @@ class _Seen:
     has_judge: bool = False
     checker: str | None = None  # the description's, tried on no row; "" where it has no name
     are_queries: bool = False
+    is_asked: bool = False  # training asks for the answer's form itself
     guess: str = ""
     reasons: list[str] = field(default_factory=list)
 
@@ -152,6 +153,7 @@ def _look(said: Description, rows: Sequence[SampledRow], judges: Judges | None) 
         seen.trials = try_verifiers(rows, named, judges)
     seen.reasons += [each.sentence() for each in seen.trials]
     truths = [row for row in rows if row.task is not None]
+    seen.is_asked = all(row.is_asked for row in truths)
     _judge_kind(seen, said, rows, truths)
     for name, flag, count, what in (
         ("has_good", said.demonstrations, sum(row.good is not None for row in rows), "an answer to imitate"),
@@ -280,7 +282,7 @@ def _rlvr(seen: _Seen, verifier: str) -> tuple[Method, str, list[str]]:
     way = f"GRPO with `{verifier}`" if verifier else "GRPO"
     first = []
     trial = seen.best
-    if trial is not None and trial.refused_for_form:
+    if trial is not None and trial.refused_for_form and not seen.is_asked:
         first.append("ask for the form: the reference answers are right, but do not stand where the verifier looks")
     if seen.groups is not None and seen.groups.are_equal:
         if seen.groups.all_wrong == seen.groups.total:

@@ -55,6 +55,7 @@ class SampledRow:
     good: str | None = None
     is_pair: bool = False
     samples: tuple[str, ...] = ()
+    is_asked: bool = False  # reading it as a task puts the request for the answer's form behind the prompt
 
 
 def read_rows(path: Path, most: int) -> list[SampledRow]:
@@ -78,7 +79,7 @@ def read_row(line: Line) -> SampledRow:
         turns, good = _prompt(row)
     except UsageError as error:
         raise TaskFileError(f"{line.place}: {error}") from None
-    task = _task(line, turns)
+    task, is_asked = _task(line, turns)
     good = good if good is not None else _first_text(row, GOOD)
     if task is not None and good is None:
         good = _worked(row, task)
@@ -89,6 +90,7 @@ def read_row(line: Line) -> SampledRow:
         good=good,
         is_pair="chosen" in row and "rejected" in row,
         samples=_samples(row),
+        is_asked=is_asked,
     )
 
 
@@ -173,23 +175,23 @@ def _prompt(row: Row) -> tuple[tuple[Message, ...], str | None]:
     return turns, None
 
 
-def _task(line: Line, prompt: tuple[Message, ...]) -> Task | None:
-    """The row as training would read it; None where it holds no truth."""
+def _task(line: Line, prompt: tuple[Message, ...]) -> tuple[Task | None, bool]:
+    """The row as training would read it, None where it holds no truth; and whether training asks for the form itself."""
     row = line.row
     if "gold_sql" in row and isinstance(row.get("tables"), Mapping):
         truth = {
             key: row[key] for key in ("gold_sql", "tables", "order_matters", "contract") if row.get(key) is not None
         }
-        return Task(line.place, prompt, "sql", truth)
+        return Task(line.place, prompt, "sql", truth), False
     query = _first_text(row, QUERIES)
     if query is not None and SELECTS.match(query) and "truth" not in row:
         schema = next((row[name] for name in SCHEMAS if CREATES.search(str(row.get(name, "")))), None)
         if schema is None:
-            return Task(line.place, prompt, "", query)
-        return Task(line.place, prompt, "sql", {"gold_sql": query, "tables": {"schema": schema}})
+            return Task(line.place, prompt, "", query), False
+        return Task(line.place, prompt, "sql", {"gold_sql": query, "tables": {"schema": schema}}), False
     if "statement" in row and "truth" not in row:
         truth = {key: row[key] for key in ("statement", "preamble", "header") if row.get(key) is not None}
-        return Task(line.place, prompt, str(row.get("verifier") or ""), truth)
+        return Task(line.place, prompt, str(row.get("verifier") or ""), truth), False
     layout = recognise(row)
     if layout is None and "prompt" not in row:
         row = {**row, "prompt": [each._asdict() for each in prompt]}
@@ -197,12 +199,12 @@ def _task(line: Line, prompt: tuple[Message, ...]) -> Task | None:
             row.pop(name, None)
         layout = recognise(row)
     if layout is None:
-        return None
+        return None, False
     try:
         read = LAYOUTS[layout](row)
     except UsageError as error:
         raise TaskFileError(f"{line.place}: {error}") from None
-    return Task(line.place, read.prompt, read.verifier or "", read.truth)
+    return Task(line.place, read.prompt, read.verifier or "", read.truth), not read.asks
 
 
 def _worked(row: Row, task: Task) -> str | None:
