@@ -47,7 +47,7 @@ def chosen_logprobs(model: Any, row: Row, temperature: float = 1.0) -> Tensor:
     """[M] log-probabilities of the row's targets at `temperature`, without a gradient."""
 
     def of() -> Tensor:
-        hidden, head = _hidden(model, row)
+        hidden, head = states_and_head(model, row)
         return _ChunkedHead.values(hidden, head, row.targets, temperature)[0]
 
     with torch.no_grad():
@@ -63,7 +63,7 @@ def loss_of(
     """
 
     def of() -> tuple[Tensor, Tensor, Tensor]:
-        hidden, head = _hidden(model, row)
+        hidden, head = states_and_head(model, row)
         weight, bias = (None, None) if head is None else (head.embedding.weight, head.embedding.bias)
         loss, logprobs, entropies = _ChunkedHead.apply(
             hidden, weight, bias, head, row.targets, temperature, objective, whole
@@ -95,7 +95,7 @@ def hidden_states(model: Any, row: Row) -> Tensor:
     return torch.cat(parts)
 
 
-def _hidden(model: Any, row: Row) -> tuple[Tensor, Head | None]:
+def states_and_head(model: Any, row: Row) -> tuple[Tensor, Head | None]:
     """Hidden states [M, d] that predict the targets, and the head; the logits themselves [M, V] where it is None."""
     causal_lm = inner_model(model)
     head = find_head(causal_lm)
