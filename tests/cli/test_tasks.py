@@ -133,3 +133,39 @@ def test_usage_errors_are_one_sentence(arguments, sentence):
     assert result.exit_code == 2, result.output
     assert sentence in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_check_probes_a_model_and_says_so_in_json(tmp_path):
+    sums = [" ".join(str(j * i) for j in range(3, 20)) for i in range(10, 14)]
+    rows = [
+        {"id": str(i), "prompt": text, "verifier": "math", "truth": "4", "split": "test"} for i, text in enumerate(sums)
+    ]
+    path = tmp_path / "tasks.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run("check", path, "--probe", "tiny", "--probe-prompts", 2, "--json")
+    assert result.exit_code == 0, result.output
+    probe = json.loads(result.stdout)["probe"]
+    assert (probe["model"], probe["probed"], probe["verbatim"]) == ("tiny", 2, 0)
+    assert probe["low"] == 0.0 < probe["high"]
+    shown = run("check", path, "--probe", "tiny", columns=200)
+    assert "tiny completes 0 of 4 prompts word for word from their first 60%" in shown.output
+
+
+def test_check_shows_contamination(tmp_path):
+    text = "A gardener waters forty tulips every second morning and gives each of them a third of a litre. How many litres in June?"
+    rows = [
+        {"id": "1", "prompt": text, "verifier": "math", "truth": "1", "split": "train"},
+        {
+            "id": "2",
+            "prompt": text.replace("A gardener", "My uncle"),
+            "verifier": "math",
+            "truth": "2",
+            "split": "test",
+        },
+    ]
+    path = tmp_path / "tasks.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run("check", path, columns=300)
+    assert result.exit_code == 0
+    assert "1 held-out prompts share ten words with a training one, 1 are nearly one" in result.output
+    assert f"{path}:2 and {path}:1" in result.output

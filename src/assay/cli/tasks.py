@@ -22,10 +22,12 @@ from rich.text import Text
 from assay.core.config import RunConfig, TasksConfig, load_config
 from assay.core.records import dumps, to_json
 from assay.core.types import Json, Task
+from assay.measure.prefix_probe import ProbeReport
 from assay.tasks.check import CheckReport, SplitReport, check_sources
 from assay.tasks.layouts import LAYOUTS
 from assay.tasks.load import load_sides, load_source
-from assay.tasks.source import SOURCES
+from assay.tasks.overlap import Contamination
+from assay.tasks.source import SOURCES, TaskSource
 
 app = typer.Typer(help="List, show, check and convert task sources.", no_args_is_help=True)
 
@@ -129,15 +131,34 @@ def check(
     held_out: HeldOut = None,
     seed: Seed = 0,
     overrides: Overrides = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--probe", help="a model: does it know the prompts by heart? (hub name, folder, smollm2)"),
+    ] = None,
+    prompts: Annotated[int, typer.Option("--probe-prompts", min=1, help="prompts to probe it with")] = 32,
     as_json: AsJson = False,
 ) -> None:
-    """Read every truth, and report counts, duplicates, contradictions and overlap between the splits."""
+    """Read every truth, and report counts, duplicates, contradictions, overlap between the splits and contamination."""
     config = _config(source, held_out, overrides)
-    report = check_sources(*load_sides(config, seed))
+    sides = load_sides(config, seed)
+    report = check_sources(*sides)
+    console = Console()
+    if not as_json:
+        show_report(report, console)
+    probed = None if model is None else probe_with(model, sides[-1], prompts)
     if as_json:
-        typer.echo(dumps(to_json(report) | {"is_clean": report.is_clean, "sentence": report.sentence()}))
-    else:
-        show_report(report, Console())
+        said = to_json(report) | {"is_clean": report.is_clean, "sentence": report.sentence()}
+        if probed is not None:
+            low, high = probed.interval
+            said["probe"] = to_json(probed) | {
+                "rate": probed.rate,
+                "low": low,
+                "high": high,
+                "sentence": probed.sentence(),
+            }
+        typer.echo(dumps(said))
+    elif probed is not None:
+        show_probe(probed, console)
     if not report.is_clean:
         raise typer.Exit(1)
 
@@ -164,6 +185,38 @@ def convert(
         return
     said = ", ".join(f"{count} {SIDES[side]}" for side, count in counts.items())
     Console().print(f"[bold]{escape(str(out))}[/]  {said} tasks, layout {to}", highlight=False, soft_wrap=True)
+
+
+def probe_with(model: str, source: TaskSource, most: int) -> ProbeReport:
+    """The prefix probe on a split's prompts (of a source without end, the first ones)."""
+    from functools import partial
+
+    from assay.core.config import ModelConfig
+    from assay.measure.prefix_probe import probe
+    from assay.model.continuation import continue_text
+    from assay.model.load import load_model
+    from assay.tasks.check import ENDLESS
+    from assay.tasks.overlap import text_of
+    from assay.tasks.source import place_of
+
+    indices = range(ENDLESS if source.length is None else source.length)
+    texts = [(place_of(source, index), text_of(source.task(index))) for index in indices]
+    return probe(model, texts, partial(continue_text, load_model(ModelConfig(name=model))), most=most)
+
+
+def show_probe(report: ProbeReport, console: Console) -> None:
+    colour = "yellow" if report.verbatim else "green"
+    console.print(f"[{colour}]probe[/]    {escape(report.sentence())}", highlight=False, soft_wrap=True)
+    if report.left_out:
+        console.print(
+            f"         [dim]{report.left_out} prompts were left out: their end is short, or other prompts end with it too[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for each in report.known[:3]:
+        console.print(
+            f"         {escape(each.place)}: ... {escape(each.rest.strip()[:160])}", highlight=False, soft_wrap=True
+        )
 
 
 def _config(source: str, held_out: str | None, overrides: Sequence[str] | None) -> TasksConfig:
@@ -241,6 +294,8 @@ def show_report(report: CheckReport, console: Console) -> None:
         shared = report.shared_problems or report.shared_prompts
         colour = "red" if shared else "green"
         console.print(f"[{colour}]{report.shared_problems} problems in both splits[/]", highlight=False)
+    if report.contamination is not None:
+        show_contamination(report.contamination, console)
     for note in report.notes:
         console.print(f"[yellow]note[/]     {escape(note)}", highlight=False, soft_wrap=True)
     for problem in report.problems[:20]:
@@ -248,6 +303,15 @@ def show_report(report: CheckReport, console: Console) -> None:
     if len(report.problems) > 20:
         console.print(f"         ... and {len(report.problems) - 20} more (--json lists them)")
     console.print(f"[bold]{escape(report.sentence())}[/]", highlight=False, soft_wrap=True)
+
+
+def show_contamination(found: Contamination, console: Console) -> None:
+    colour = "yellow" if found.is_found else "green"
+    console.print(
+        f"[{colour}]{found.shared} held-out prompts share ten words with a training one, {found.near} are nearly one[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _count(value: int, bad: bool = False) -> str:
