@@ -41,8 +41,9 @@ class PipelineProgress:
         self._inside.quiet()
         match event:
             case StageBegan(name, kind, place, count):
-                where = f"stage {place} of {count}" if place else "the base"
-                self.console.print(f"\\n[bold]{escape(name)}[/] [dim]{where}, {kind}[/]", highlight=False)
+                where = f"stage {place} of {count}, {kind}" if place else "what everything starts from"
+                self.console.print()
+                self.console.print(f"[bold]{escape(name)}[/] [dim]{where}[/]", highlight=False)
             case StageTaken(manifest):
                 self.line("done", f"{escape(manifest.stage)} [dim]as it stands[/]{gate_mark(manifest)}")
             case Doing(_, what, detail, done, total):

@@ -55,6 +55,28 @@ class Regression(Section):
     )
 
 
+class Machine(Section):
+    """What `--dry-run` plans for, where that is not the machine it runs on."""
+
+    devices: int = Field(1, ge=1, description="accelerators, or 1 for a CPU")
+    gflops: float | None = Field(
+        None, gt=0, description="speed of a matrix product on one of them; none: measured here, on the CPU"
+    )
+    memory: float | None = Field(None, gt=0, description="GiB of each; none: not compared")
+    train_share: float = Field(0.4, gt=0, le=1, description="share of that speed that training reaches")
+    decode_share: float = Field(0.15, gt=0, le=1, description="share that sampling reaches")
+    architecture: str | None = Field(
+        None, description="plan by `shape` under this transformers model type, without the model being here (`qwen2`)"
+    )
+    shape: dict[str, int] = Field(
+        default_factory=dict, description="its config.json: hidden_size, num_hidden_layers..."
+    )
+    prompt_tokens: int | None = Field(None, ge=1, description="of a typical prompt; none: the first task's, counted")
+    answer_tokens: int | None = Field(
+        None, ge=1, description="of a typical answer; none: half of rollout.max_new_tokens, in time as in tokens"
+    )
+
+
 class Scratch(Section):
     """A decoder built from nothing (model/tiny)."""
 

@@ -24,7 +24,7 @@ from assay.core.layers import KIND, Layered, merge, validate
 from assay.core.section import Section
 from assay.core.types import Json
 from assay.pipeline.filters import FilterConfig
-from assay.pipeline.kinds import BASE, KINDS, Examine, Regression, Stage, sections_of
+from assay.pipeline.kinds import BASE, KINDS, Examine, Machine, Regression, Stage, sections_of
 
 STAGES = "stages"
 
@@ -35,6 +35,7 @@ class Recipe(RunConfig):
     base: str | None = Field(None, description="the stage that makes the base; none: `model` is it")
     domains: dict[str, str] = Field(default_factory=dict, description="source = domain: how yields are reported")
     examine: Examine = Examine()
+    machine: Machine = Machine()
     filters: FilterConfig = FilterConfig()
     regression: Regression = Regression()
     stages: Any = None
