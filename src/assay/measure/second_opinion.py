@@ -44,6 +44,7 @@ class Second(NamedTuple):
 
 SECOND: Mapping[str, Second] = {
     "math": Second("assay.measure.math_second:MathVerify", "math_verify", "math"),
+    "sql": Second("assay.measure.sql_second:DuckDb", "duckdb", "sql"),
 }
 """By the name of the verifier that it stands beside."""
 

@@ -27,7 +27,7 @@ JUDGED, PAID = "scrambled/judged", "scrambled/paid"
 """The names in metrics.jsonl of what `alarms.scrambled` counted at a step."""
 
 
-class Tests(NamedTuple):
+class Shown(NamedTuple):
     """Programs whose tasks show tests: how many, and how many pass the shown ones but not the hidden ones."""
 
     programs: int = 0
@@ -51,7 +51,7 @@ class StepFacts:
     same_truth: float | None
     copies: float | None
     shared: float | None
-    tests: Tests
+    tests: Shown
 
 
 def facts_of(metrics: Mapping[str, Json], rows: Iterable[Mapping[str, Json]]) -> StepFacts:
@@ -132,7 +132,7 @@ def _texts(rows: Sequence[Mapping[str, Json]]) -> dict[str, float | None]:
     return {"copies": copies / len(rows), "shared": shared / len(compared) if compared else None}
 
 
-def _tests(rows: Sequence[Mapping[str, Json]]) -> Tests:
+def _tests(rows: Sequence[Mapping[str, Json]]) -> Shown:
     programs = only = 0
     for row in rows:
         evidence = row.get("evidence")
@@ -140,7 +140,7 @@ def _tests(rows: Sequence[Mapping[str, Json]]) -> Tests:
         if visible in ("pass", "fail"):
             programs += 1
             only += visible == "pass" and row.get("outcome") != "pass"
-    return Tests(programs, only)
+    return Shown(programs, only)
 
 
 def _number(value: Json) -> float | None:

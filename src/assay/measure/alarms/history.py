@@ -10,7 +10,7 @@ from collections import deque
 
 from assay.core.config import RunConfig
 from assay.core.drawing import NoPools, NoReplay
-from assay.measure.alarms.facts import StepFacts, Tests
+from assay.measure.alarms.facts import Shown, StepFacts
 from assay.measure.evaluation import Evaluation
 
 SPREAD_OVER = 10
@@ -119,9 +119,9 @@ class History:
         self.rewards.append(reward.last if reward.has_one else None)
 
     @property
-    def programs(self) -> Tests:
+    def programs(self) -> Shown:
         """Of the last window."""
-        return Tests(*map(sum, zip(*(facts.tests for facts in self.recent), strict=True)))
+        return Shown(*map(sum, zip(*(facts.tests for facts in self.recent), strict=True)))
 
     @property
     def scrambled(self) -> tuple[int, int]:
