@@ -68,7 +68,7 @@ class Machine(Section):
     architecture: str | None = Field(
         None, description="plan by `shape` under this transformers model type, without the model being here (`qwen2`)"
     )
-    shape: dict[str, int] = Field(
+    shape: dict[str, bool | int] = Field(
         default_factory=dict, description="its config.json: hidden_size, num_hidden_layers..."
     )
     prompt_tokens: int | None = Field(None, ge=1, description="of a typical prompt; none: the first task's, counted")

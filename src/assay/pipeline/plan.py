@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from assay.core.config import RunConfig
+from assay.core.errors import ConfigError
 from assay.core.fitting import FitConfig
 from assay.pipeline.kinds import (
     RUN_SECTIONS,
@@ -111,9 +112,16 @@ def shape_of(recipe: Recipe) -> tuple[Any, int]:
     text = "".join(message.content for message in task.prompt)
     machine = recipe.machine
     if machine.architecture is not None:
+        from huggingface_hub.errors import StrictDataclassError
         from transformers import AutoConfig
 
-        return AutoConfig.for_model(machine.architecture, **machine.shape), max(1, len(text) // 4)
+        try:
+            return AutoConfig.for_model(machine.architecture, **machine.shape), max(1, len(text) // 4)
+        except (StrictDataclassError, TypeError, ValueError) as error:
+            said = str(error).strip().splitlines()[-1].strip()[:120]
+            raise ConfigError(
+                f"machine.shape: transformers cannot make a {machine.architecture} of it ({said})"
+            ) from None
     scratch: Any = next((found for each in recipe.named.values() if (found := getattr(each, "scratch", None))), None)
     if recipe.model.name == "tiny" and scratch is not None:
         from assay.model.tiny import build_tiny
