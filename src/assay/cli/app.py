@@ -27,6 +27,10 @@ VERBS = {
         "assay.cli.pipeline:pipeline",
         "Run a whole recipe: cold start, reasoning RL, rejection sampling, final RL, and what else it names.",
     ),
+    "distill": (
+        "assay.cli.distill:distill",
+        "Teach a student by its teacher and by RLVR, at equal compute, and compare them.",
+    ),
     "eval": ("assay.cli.eval:evaluate", "Evaluate a model on held-out tasks, and compare two evaluations."),
     "gate": (
         "assay.cli.gate:gate",
