@@ -264,6 +264,16 @@ def test_queries_without_their_schema_cannot_be_run_yet(tmp_path: Path) -> None:
     )
 
 
+def test_the_description_counts_before_what_the_rows_look_like() -> None:
+    rows = read_rows(EXAMPLES / "math.jsonl", 64)
+    with JudgePool(1, 10.0) as judges:
+        found = route(Description(ground_truth="none", judge=True), rows, judges=judges)
+    assert found.trials[0].fits
+    assert found.method == "preference"
+    assert found.groups is None
+    assert "the description says that there is no truth" in found.reasons[1]
+
+
 def test_nothing_to_learn_from() -> None:
     found = route(Description(ground_truth="none", checker=False))
     assert found.method == "gather"

@@ -99,6 +99,7 @@ class _Seen:
     parts: list[Part] = field(default_factory=list)
     has_truth: bool = False  # an exact one, of which no verifier is known
     is_opinion: bool = False
+    is_denied: bool = False  # the description says that what reads like a truth is none
     is_taste: bool = False
     has_good: bool = False
     has_pairs: bool = False
@@ -111,11 +112,14 @@ class _Seen:
 
     @property
     def best(self) -> Trial | None:
-        return next((each for each in self.trials if each.fits), None)
+        """The verifier to train with, where what it compares with is a truth."""
+        return None if self.is_opinion or self.is_denied else next((each for each in self.trials if each.fits), None)
 
     @property
     def broken(self) -> Trial | None:
         """A verifier that reads the truths, and cannot judge on this machine."""
+        if self.is_opinion or self.is_denied:
+            return None
         return next((each for each in self.trials if each.reads and each.voids), None)
 
 
@@ -184,6 +188,9 @@ def _judge_kind(seen: _Seen, said: Description, rows: Sequence[SampledRow], trut
         seen.reasons.append(
             "the truths are opinions: others would label otherwise, and a reward would teach the labellers' habits"
         )
+    elif said.ground_truth == "none" and truths:
+        seen.is_denied = True
+        seen.reasons.append("the description says that there is no truth: what stands in the rows is taken for none")
     elif said.ground_truth is None and truths and shapes.get("label", 0) >= MOSTLY * len(truths):
         words = _said(OPINION, [*prompts, said.about])
         if words:
@@ -214,7 +221,7 @@ def _judge_kind(seen: _Seen, said: Description, rows: Sequence[SampledRow], trut
             )
     if not truths and said.ground_truth != "exact" and said.checker in (None, False):
         seen.reasons.append("there is no truth to compare an answer with")
-    if seen.best is not None and not seen.is_opinion:
+    if seen.best is not None:
         answer, count = Counter(str(answer_of(row.task)) for row in truths if row.task).most_common(1)[0]
         if len(truths) > 3 and count > GUESSED * len(truths):
             seen.guess = (
@@ -228,7 +235,7 @@ def _judge_groups(seen: _Seen, rows: Sequence[SampledRow], judges: Judges | None
     if judges is None or not any(len(row.samples) > 1 for row in rows):
         return
     gate = gate_of(seen.parts)
-    if seen.best is not None and not seen.is_opinion:
+    if seen.best is not None:
         seen.groups = try_groups(rows, seen.best.verifier, judges)
     elif gate is not None:
         asked = [_with_gate(row, gate) for row in rows]
@@ -243,9 +250,9 @@ def _with_gate(row: SampledRow, gate: object) -> SampledRow:
 
 def _decide(seen: _Seen) -> tuple[Method, str, list[str]]:
     """The method, how, and what has to come first."""
-    if seen.best is not None and not seen.is_opinion:
+    if seen.best is not None:
         return _rlvr(seen, seen.best.verifier)
-    if seen.broken is not None and not seen.is_opinion:
+    if seen.broken is not None:
         return "rlvr", f"GRPO with `{seen.broken.verifier}`", [f"make it work on this machine: {seen.broken.void}"]
     if not seen.is_opinion and seen.checker is not None:
         way = f"GRPO with `{seen.checker}`" if seen.checker else "GRPO with the program that tells a right answer"
