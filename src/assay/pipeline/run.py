@@ -165,7 +165,8 @@ def _stage(
     candidate = others["candidate"].stage if stage.kind == "gate" else name
 
     def verdict() -> dict[str, Json] | None:
-        if against.stage not in state.folders:  # a decoder from nothing stands against nothing
+        is_student = stage.kind == "distill" and stage.regression.against is None  # its teacher is no parent of its
+        if is_student or not {against.stage, candidate} <= state.folders.keys():  # from nothing, or no policy
             return None
         return judge_stage(limits, candidate, against.stage, state.folders, recipe.seed)
 
