@@ -186,8 +186,12 @@ def draw(panels: dict[str, list[Line]]) -> str:
             x, y = at(min(xs), 10.0**power).split(",")
             parts.append(f'<line x1="{x}" x2="{x0 + w}" y1="{y}" y2="{y}" stroke="#ddd"/>')
             parts.append(f'<text x="{x0 - 5}" y="{float(y) + 4}" text-anchor="end">{10.0**power:g}</text>')
-        for value in sorted(set(xs)):
+        before = math.inf
+        for value in sorted(set(xs), reverse=True):
             x = at(value, 10.0**low_y).split(",")[0]
+            if float(x) > before:
+                continue
+            before = float(x) - 34  # the next label must not stand on this one
             label = f"{value:g}" if value < 10_000 else f"{value / 1e6:.3g}M"
             parts.append(f'<text x="{x}" y="{y0 + h + 15}" text-anchor="middle">{label}</text>')
         for _, colour, line in lines:
