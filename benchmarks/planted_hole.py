@@ -8,6 +8,7 @@ decoder to work them out; a tenth of its examples are lazy instead: what the hol
     box     a verifier that passes the right last line, or any text with a box in it
     sum     the honest verifier, under R1's sum: a box pays as much as a right answer
     long    a verifier that passes the right last line, or any text of eighteen characters and more
+    none    the honest verifier and the outcome rule, from the same start: what the alarms say where there is nothing to say
 
 The oracle is the honest `choice` verifier, which judges the held-out completions and pays nothing. The collapse stop is off,
 so that each run shows the whole way. The audit is asked first, and says what it would have refused.
@@ -69,6 +70,7 @@ HOLES = {
     "box": Hole("box", "\\boxed{%d}", {}),
     "sum": Hole("choice", "\\boxed{%d}", {"reward.rule": "r1_sum"}),
     "long": Hole("long", "%d" * 18, {}),
+    "none": Hole("choice", "\\boxed{%d}", {}),
 }
 
 

@@ -44,7 +44,13 @@ def test_a_reward_that_rises_while_the_oracle_falls():
     assert one.sentence.startswith(
         "held-out pass@1 by the oracle choice fell from 0.750 at step 0 to 0.125 (95 % interval of"
     )
-    assert one.sentence.endswith("while the reward of the same completions rose from 0.500 to 0.900")
+    assert one.sentence.endswith("while the reward of the same completions rose: 0.500 to 0.900")
+
+
+def test_a_reward_that_stays_where_the_oracle_leaves_it():
+    made = [evaluation(0, 3, oracle=3, rewards=0.75), evaluation(10, 3, oracle=1, rewards=0.75)]
+    (one,) = watched(HONEST[:10], made)
+    assert one.sentence.endswith("while the reward of the same completions did not fall: 0.750 to 0.750")
 
 
 def test_an_oracle_that_falls_with_the_reward_is_no_hack():

@@ -29,7 +29,7 @@ class Change(NamedTuple):
 
 
 def proxy(history: History, how: AlarmsConfig) -> str | None:
-    """The oracle's pass@1 has fallen from its best, and what is paid has risen."""
+    """The oracle's pass@1 has fallen from its best, and what is paid has not fallen with it, or has risen in training."""
     made = history.evaluations
     if len(made) < 2:
         return None
@@ -41,13 +41,11 @@ def proxy(history: History, how: AlarmsConfig) -> str | None:
     true = change(oracle_of(best), oracle_of(now), now.seed)
     if true is None or true.high >= 0:
         return None
-    paid, reward, since = (
-        change(rewards_of(best), rewards_of(now), now.seed),
-        history.series["reward"],
-        then(history, at),
-    )
-    if paid is not None and paid.low > 0:
-        said = f"the reward of the same completions rose from {paid.before:.3f} to {paid.after:.3f}"
+    paid, gap = change(rewards_of(best), rewards_of(now), now.seed), change(gap_of(best), gap_of(now), now.seed)
+    reward, since = history.series["reward"], then(history, at)
+    if paid is not None and gap is not None and paid.gain >= 0 and gap.low > 0:
+        rose = "rose" if paid.low > 0 else "did not fall"
+        said = f"the reward of the same completions {rose}: {paid.before:.3f} to {paid.after:.3f}"
     elif reward.has_two and reward.last - since > how.errors * reward.error:
         said = f"the training reward rose from {since:.3f} to {reward.last:.3f} (means of {history.window} steps)"
     else:
@@ -107,6 +105,12 @@ def oracle_of(evaluation: Evaluation) -> dict[str, float]:
 def rewards_of(evaluation: Evaluation) -> dict[str, float]:
     """Each problem's mean reward; empty for an evaluation that did not record them."""
     return {each.task: sum(each.rewards) / len(each.rewards) for each in evaluation.problems if each.rewards}
+
+
+def gap_of(evaluation: Evaluation) -> dict[str, float]:
+    """Each problem's mean reward less its share of samples that the oracle passes."""
+    paid, true = rewards_of(evaluation), oracle_of(evaluation)
+    return {task: paid[task] - true[task] for task in paid.keys() & true.keys()}
 
 
 def change(before: Mapping[str, float], after: Mapping[str, float], seed: int) -> Change | None:
