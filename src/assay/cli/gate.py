@@ -155,8 +155,11 @@ def scores_of(
         with console.status(f"[dim]{escape(suite.name)}: {len(suite.items)} prompts[/]", spinner="dots"):
             scored = run_suite(opened, suite, file.sampling, text_loss=text_loss)
         scores.append(scored)
+        lost = f", {scored.voids} VOID" if scored.voids else ""
         console.print(
-            f"          {escape(scored.suite):<16} {scored.value:.3f}  [dim]{escape(suite.about)}[/]", highlight=False
+            f"          {escape(scored.suite):<16} {scored.value:.3f}  [dim]{len(scored.prompts)} prompts{lost}[/]",
+            highlight=False,
+            soft_wrap=True,
         )
     if who.sha256 == "":
         from assay.pipeline.scores import results_sha256
