@@ -10,12 +10,14 @@ from assay.audit.attack import Attack
 from assay.audit.attacks import (
     answers,
     code,
+    constraint,
     format,
     injection,
     instructions,
     persuasion,
     proof_answers,
     proofs,
+    sql,
     structured,
 )
 from assay.audit.equivalents import EQUIVALENTS
@@ -29,12 +31,15 @@ ATTACKS: tuple[Attack, ...] = (
     *proof_answers.ATTACKS,
     *code.ATTACKS,
     *structured.ATTACKS,
+    *sql.ATTACKS,
+    *constraint.ATTACKS,
     *instructions.ATTACKS,
 )
 BATTERY: tuple[Attack, ...] = (
     *EQUIVALENTS,
     *proof_answers.EQUIVALENTS,
     *structured.EQUIVALENTS,
+    *sql.EQUIVALENTS,
     *instructions.EQUIVALENTS,
     *ATTACKS,
 )

@@ -116,6 +116,106 @@ LATE: dict[str, Json] = {
     },
 }
 
+SHOP = (
+    "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT); "
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, amount INTEGER NOT NULL, placed TEXT NOT NULL);"
+)
+SALES: tuple[Json, ...] = (
+    {},
+    {
+        "customers": [[1, "Ann", "Paris"], [2, "Bo", None], [3, "Cy", "Rome"], [4, "Ann", "Oslo"]],
+        "orders": [[1, 1, 30, "2024-01-05"], [2, 1, 20, "2024-01-06"], [3, 2, 50, "2024-02-01"], [4, 4, 50, "2024-02-01"]],
+    },
+    {
+        "customers": [[1, "Ann", None], [2, "Bo", "Rome"], [5, "Eve", "Rome"]],
+        "orders": [[1, None, 30, "2024-01-05"], [2, 2, 10, "2024-03-01"], [3, 2, 10, "2024-03-01"]],
+    },
+    {
+        "customers": [[1, "Ann", "Rome"], [2, "Ann", "Rome"], [3, "Bo", "Paris"]],
+        "orders": [[1, 1, 50, "2024-01-05"], [2, 2, 50, "2024-01-05"], [3, 3, 30, "2024-01-05"], [4, 3, 50, "2024-01-06"]],
+    },
+)  # fmt: skip
+
+
+def _query(gold: str, **more: Json) -> Json:
+    return {"gold_sql": gold, "tables": {"schema": SHOP, "instances": list(SALES)}, **more}
+
+
+QUERIES = (
+    _query("SELECT c.name, SUM(o.amount) FROM customers AS c JOIN orders AS o ON o.customer_id = c.id GROUP BY c.id"),
+    _query(
+        "SELECT c.id, COUNT(o.id) FROM customers AS c LEFT JOIN orders AS o ON o.customer_id = c.id GROUP BY c.id",
+        contract={"prose_before_fence": True, "fence_langs": ["sql"]},
+    ),
+    _query("SELECT id, amount FROM orders ORDER BY amount DESC, id DESC LIMIT 2", order_matters=True),
+    _query(
+        "SELECT DISTINCT city FROM customers WHERE id NOT IN "
+        "(SELECT customer_id FROM orders WHERE customer_id IS NOT NULL)"
+    ),
+)
+PUZZLES: tuple[Json, ...] = (
+    {
+        "problem": {
+            "kind": "knapsack",
+            "capacity": 10,
+            "items": [
+                {"id": name, "weight": weight, "value": value}
+                for name, weight, value in (("A", 7, 8), ("B", 5, 5), ("C", 5, 4), ("D", 2, 3))
+            ],
+            "apart": [["A", "D"]],
+            "best": 9,
+        },
+        "ask": "optimal",
+        "reference": {"items": ["B", "C"], "value": 9},
+    },
+    {
+        "problem": {
+            "kind": "schedule",
+            "jobs": [
+                {"id": "J1", "tasks": [{"machine": "M1", "minutes": 3}, {"machine": "M2", "minutes": 2}]},
+                {"id": "J2", "tasks": [{"machine": "M1", "minutes": 2}, {"machine": "M2", "minutes": 4}]},
+            ],
+            "deadline": 12,
+            "best": 8,
+        },
+        "ask": "optimal",
+        "reference": {"starts": {"J1": [2, 6], "J2": [0, 2]}, "makespan": 8},
+    },
+    {
+        "problem": {
+            "kind": "schedule",
+            "jobs": [
+                {"id": "J1", "tasks": [{"machine": "M1", "minutes": 3}, {"machine": "M2", "minutes": 2}]},
+                {"id": "J2", "tasks": [{"machine": "M1", "minutes": 2}]},
+            ],
+            "deadline": 7,
+        },
+        "ask": "feasible",
+        "reference": {"starts": {"J1": [0, 3], "J2": [3]}, "makespan": 5},
+    },
+    {
+        "problem": {
+            "kind": "colouring",
+            "nodes": ["u", "v", "w", "x"],
+            "edges": [["u", "v"], ["v", "w"], ["w", "u"], ["w", "x"]],
+            "colours": 4,
+            "best": 3,
+        },
+        "ask": "optimal",
+        "reference": {"colours": {"u": 1, "v": 2, "w": 3, "x": 1}, "used": 3},
+    },
+    {
+        "problem": {
+            "kind": "sudoku",
+            "size": 4,
+            "box": [2, 2],
+            "givens": [[1, 0, 0, 0], [0, 0, 3, 0], [0, 4, 0, 0], [0, 0, 0, 2]],
+        },
+        "ask": "feasible",
+        "reference": {"grid": [[1, 3, 2, 4], [4, 2, 3, 1], [2, 4, 1, 3], [3, 1, 4, 2]]},
+    },
+)
+
 TRUTHS: dict[str, tuple[Json, ...]] = {
     "coq": PROOFS,
     "lean": tuple({"statement": each, "header": LEAN_HEADER} for each in LEAN_PROOFS),
@@ -147,6 +247,8 @@ TRUTHS: dict[str, tuple[Json, ...]] = {
     "language": tuple({"language": each} for each in ("en", "de", "fr", "ru", "zh", "ja", "ar")),
     "structured": (BASKET, {**BASKET, "contract": {"prose_before_fence": True, "fence_langs": ["json"]}}),
     "grounded": (LATE,),
+    "sql": QUERIES,
+    "constraint": PUZZLES,
     "code": SQUARES,
     "math": (
         *(*NUMBERS, r"\frac{3}{4}", r"2\sqrt{3}", r"\frac{\pi}{4}", "x^2+1", "(1, 2)", r"\frac{x}{2}", "3x+4y+14=0"),

@@ -15,7 +15,7 @@ from typing import Literal
 
 from assay.core.types import Json, Task
 
-Kind = Literal["number", "choice", "expression", "text"]
+Kind = Literal["number", "choice", "expression", "text", "query"]
 
 CLOTHES: Mapping[str, str] = {
     "boxed": r"\boxed{%s}",
@@ -81,6 +81,8 @@ class Witness:
             return tuple(letters) or ("Z",)
         if self.kind == "expression":
             return (f"{self.answer}+1",)  # the same thing and one more is another thing, whatever the thing is
+        if self.kind == "query":
+            return (f"SELECT * FROM ({self.answer}) WHERE 0",)
         return (*self.others, f"{self.answer}ish", f"un{self.answer}")
 
     @property
@@ -100,7 +102,10 @@ def candidates(task: Task) -> tuple[Witness, ...]:
         inner = [candidates(_as_task(task, part)) for part in parts if isinstance(part, Mapping)]
         return next((each for each in inner if each), ())
     options: Mapping[str, Json] = truth if isinstance(truth, Mapping) else {}
-    if task.verifier in ("structured", "grounded"):
+    if task.verifier == "sql":
+        gold = str(options.get("gold_sql", "")).strip().removesuffix(";")
+        return (Witness(gold, "whole_text", "query", (gold,)),) if gold else ()
+    if task.verifier in ("structured", "grounded", "constraint"):
         reference = options.get("reference")
         if not isinstance(reference, Mapping):
             return ()

@@ -1,7 +1,7 @@
 """Attacks on verifiers of JSON documents: texts that two readers take for two documents, documents outside their schema,
 and citations of rows that are not there.
 
-They are crafted for tasks of `structured` and `grounded` from the truth's `reference`, a right answer. Each breaks the
+They are crafted for tasks of `structured`, `grounded` and `constraint` from the truth's `reference`, a right answer. Each breaks the
 contract, the schema or a citation by a reading of its own, so it is wrong whatever the rules say.
 """
 
@@ -17,6 +17,8 @@ from assay.audit.attack import Attack
 from assay.audit.witness import Witness
 from assay.core.types import Json, Task
 
+DOCUMENTS = frozenset({"structured", "grounded", "constraint"})
+"""Verifiers whose answer is one JSON document, with a `reference`."""
 OPEN = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "patternProperties", "prefixItems"})
 """Keywords beside which a schema's plain ones do not say all."""
 OTHERS: Mapping[str, Json] = {
@@ -131,7 +133,7 @@ def structured_citations(task: Task, witness: Witness) -> Iterable[str]:
 
 def structured_bombs(task: Task, witness: Witness) -> Iterable[str]:
     """Depth, length, digits and keys that cost a reader far more than they cost the one who writes them."""
-    if task.verifier not in ("structured", "grounded"):
+    if task.verifier not in DOCUMENTS:
         return []
     return [
         "{" * 100_000,
@@ -166,7 +168,7 @@ def document_forms(task: Task, witness: Witness) -> Iterable[str]:
 
 
 def truth_of(task: Task) -> Mapping[str, Json]:
-    return task.truth if task.verifier in ("structured", "grounded") and isinstance(task.truth, Mapping) else {}
+    return task.truth if task.verifier in DOCUMENTS and isinstance(task.truth, Mapping) else {}
 
 
 def reference_of(task: Task) -> Mapping[str, Json]:

@@ -26,6 +26,7 @@ from assay.verify.structured.sql_rows import difference
 from assay.verify.structured.sql_run import Cell, Instance, Ran, run
 
 KEYS = ("gold_sql", "order_matters", "tables", "contract")
+LONGEST_GOLD = 200_000  # bytes of a value or a row of the gold query
 SHOWN = 2000  # characters of the query kept in a verdict
 TRIED = 20  # made instances looked at for those that are missing
 
@@ -137,8 +138,11 @@ def read_gold(sql: Json) -> Query:
 
 
 def expect(instance: Instance, gold: Query, contract: SqlContract, is_ordered: bool) -> Expected:
+    roomy = instance._replace(longest=max(instance.longest, LONGEST_GOLD // 8))
     try:
-        ran = run(instance, gold, contract)
+        ran = run(roomy, gold, contract)
+        longest = max((len(cell) for row in ran.rows for cell in row if isinstance(cell, (str, bytes))), default=0)
+        instance = instance._replace(longest=max(instance.longest, longest))
         again = run(instance, gold, contract, is_reversed=True)
     except Refused as error:
         raise TruthError(f"gold_sql: {instance.label}: {error.detail}") from None

@@ -33,6 +33,7 @@ TOKEN = re.compile(
     r"""|(?P<word>[^\W\d]\w*)|(?P<number>\d\w*)|(?P<broken>/\*|['"`\[])|(?P<sign>.)""",
     re.DOTALL,
 )
+MOST_EXPANDED = 2_000  # selects that the WITH tables of a query come to
 PARSER_TROUBLE = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -98,9 +99,19 @@ def cut_query(response: str, contract: Contract) -> Cut:
 def read_query(text: str, max_depth: int = DEFAULT.max_depth) -> Query:
     """Raises Refused for anything but one SELECT."""
     query = scan(text, max_depth)
-    kind = parsed_kind(query.text)
-    if kind not in ("one", "unknown"):
-        raise Refused(Reason.MALFORMED, kind, query.text)
+    try:
+        found = [each for each in parsed(query.text) if each is not None]
+    except ValueError as error:
+        if "with" in query.words:  # how far its tables expand could not be seen
+            raise Refused(Reason.MALFORMED, str(error), query.text) from None
+        return query
+    if len(found) != 1:
+        raise Refused(Reason.MALFORMED, f"{len(found)} statements", query.text)
+    if not is_select(found[0]):
+        kind = type(found[0]).__name__.lower()
+        raise Refused(Reason.MALFORMED, f"a statement that is no SELECT ({kind})", query.text)
+    if "with" in query.words and expanded(found[0]) > MOST_EXPANDED:
+        raise Refused(Reason.LIMIT, f"WITH tables that expand to more than {MOST_EXPANDED} selects", query.text)
     return query
 
 
@@ -162,16 +173,30 @@ def parsed(text: str) -> list[Expr | None]:
         raise ValueError(f"sqlglot cannot parse it ({type(error).__name__})") from None
 
 
-def parsed_kind(text: str) -> str:
-    """`one` SELECT, `unknown`, or a sentence's end about what it is instead."""
+def is_select(tree: Expr) -> bool:
     from sqlglot import expressions
 
-    try:
-        found = [each for each in parsed(text) if each is not None]
-    except ValueError:
-        return "unknown"
-    if len(found) != 1:
-        return f"{len(found)} statements"
-    if not isinstance(found[0], (expressions.Select, expressions.SetOperation, expressions.Subquery)):
-        return f"a statement that is no SELECT ({type(found[0]).__name__.lower()})"
-    return "one"
+    return isinstance(tree, (expressions.Select, expressions.SetOperation, expressions.Subquery))
+
+
+def expanded(tree: Expr) -> int:
+    """How many selects sqlite makes of a query, which copies a WITH table wherever it is named: each may name the one
+    before it twice, so that forty of them are more than it can ever prepare. Counted up to a little above MOST_EXPANDED."""
+    from sqlglot import expressions
+
+    inside = {each.alias.lower(): each.this for each in tree.find_all(expressions.CTE)}
+    sizes: dict[str, int] = {}
+
+    def size(name: str) -> int:
+        if name not in sizes:
+            sizes[name] = 1  # what it names itself, in a recursion, is not copied
+            sizes[name] = 1 + named(inside[name])
+        return sizes[name]
+
+    def named(node: Expr) -> int:
+        total = 0
+        for each in node.find_all(expressions.Table):
+            total += size(each.name.lower()) if each.name.lower() in inside else 0
+        return min(total, MOST_EXPANDED + 1)
+
+    return named(tree)

@@ -9,6 +9,7 @@ value or row, and as a last resort seconds of this thread's processor time.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -21,9 +22,11 @@ from assay.verify.structured.sql_query import Query, Refused, SqlContract
 Cell = int | float | str | bytes | None
 Row = tuple[Cell, ...]
 
-TICK = 500  # steps between two looks at the caps
-SECONDS = 3.0  # of processor time
-LONGEST_VALUE = 20_000  # bytes of a value or a row, or four times the instance's longest text
+TICK = 50  # steps between two looks at the caps
+SECONDS = 1.0  # of processor time
+LONGEST_VALUE = (
+    5_000  # bytes of a value or a row, or several times the longest text of the instance and of the gold rows
+)
 MOST_TEXT = 20_000_000  # bytes of text in a result
 CAPS = {
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 300,
@@ -52,7 +55,10 @@ NAMES_OF_FUNCTIONS = (
 FUNCTIONS = frozenset(NAMES_OF_FUNCTIONS.split())
 DATES = {"date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1, "timediff": 0}
 """Where their time value stands among the arguments."""
+FORMATS = ("printf", "format")
+WIDE = re.compile(r"\*|[0-9]{4}")  # a width that sqlite counts out, sign by sign, before it looks at any cap
 NOW = ("now", "localtime", "utc")  # the clock, and this machine's time zone
+HELD = frozenset(DATES) | frozenset(FORMATS)
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 OUR_OWN = ("sqlite_", "pragma_", "fts", "rtree")
 NO_TABLES = frozenset({"dbstat", "bytecode", "tables_used"})
@@ -110,9 +116,9 @@ class _Guard:
             self.denied = f"what only reads may not do (sqlite's action {action})"
         return sqlite3.SQLITE_DENY
 
-    def of_the_present(self, name: str) -> None:
-        self.denied = f"{name} of the present"
-        raise ValueError(self.denied)
+    def deny(self, what: str) -> None:
+        self.denied = what
+        raise ValueError(what)
 
 
 def is_reserved(name: str) -> bool:
@@ -129,10 +135,10 @@ def run(
         connection = open_ones.enter_context(closing(opened(instance)))
         if is_reversed:
             connection.execute("pragma reverse_unordered_selects = on")
-        if query.words & DATES.keys():
+        if query.words & HELD:
             clock = open_ones.enter_context(closing(sqlite3.connect(":memory:")))
-            for name in DATES:
-                _hold_to_the_past(connection, clock, name, guard)
+            for name in query.words & HELD:
+                _hold(connection, clock, name, guard)
         for name in query.words & TABLE_FUNCTIONS:
             connection.execute(f"select 1 from {name}('[]')")  # sqlite sets one up when it is first named, by writing
         connection.set_authorizer(guard.allow)
@@ -153,7 +159,7 @@ def opened(instance: Instance) -> sqlite3.Connection:
     connection.execute("pragma temp_store = memory")
     for cap, value in CAPS.items():
         connection.setlimit(cap, value)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(LONGEST_VALUE, 16 * instance.longest))
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(LONGEST_VALUE, 8 * instance.longest))
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     return connection
 
@@ -188,15 +194,23 @@ def _refusal(error: Exception, guard: _Guard, query: Query, contract: SqlContrac
     return Refused(reason, said[:200], query.text)
 
 
-def _hold_to_the_past(connection: sqlite3.Connection, clock: sqlite3.Connection, name: str, guard: _Guard) -> None:
-    """The date function as it is, but for the present and this machine's time zone."""
+def _hold(connection: sqlite3.Connection, clock: sqlite3.Connection, name: str, guard: _Guard) -> None:
+    """The function as it is, but for the present, this machine's time zone, and widths beyond any table's."""
 
     def call(*arguments: Cell) -> Cell:
-        times = [each.strip().casefold() if isinstance(each, str) else each for each in arguments[DATES[name] :]]
-        if not times or times[0] in ("subsec", "subsecond") or any(each in times for each in NOW):
-            guard.of_the_present(name)
+        if name in FORMATS:
+            if arguments and isinstance(arguments[0], str) and any(map(WIDE.search, _directives(arguments[0]))):
+                guard.deny(f"{name} of such a width")
+        else:
+            times = [each.strip().casefold() if isinstance(each, str) else each for each in arguments[DATES[name] :]]
+            if not times or times[0] in ("subsec", "subsecond") or any(each in times for each in NOW):
+                guard.deny(f"{name} of the present")
         marks = ", ".join("?" * len(arguments))
         found: Sequence[Any] = clock.execute(f"select {name}({marks})", arguments).fetchone()
         return found[0]  # type: ignore[no-any-return]
 
     connection.create_function(name, -1, call, deterministic=True)
+
+
+def _directives(text: str) -> list[str]:
+    return re.findall(r"%[^a-zA-Z%]*", text)
