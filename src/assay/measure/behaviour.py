@@ -102,7 +102,7 @@ def patterns(language: str = "en") -> dict[str, Pattern]:
         "reflect": Pattern(
             "reflection words", f"R1’s list: {', '.join(REFLECTION)}", lambda text: _REFLECT.search(text) is not None
         ),
-        "mixed": Pattern("mixes languages", f"5 % or more of its words are not in `{language}`", mixed),
+        "mixed": Pattern("mixes languages", f"5 % or more of its words are in another language than {language}", mixed),
         "repeats": Pattern("repeats itself", "a third or more of its four-word sequences come again", repeats),
     }
 

@@ -27,7 +27,7 @@ from assay.core.run_folder import RolloutRow
 from assay.core.types import Json, Reason, Task, Verdict
 from assay.core.watching import SecondOpinionConfig
 from assay.rollout.collect import last_user_message
-from assay.verify.base import find_verifier, label
+from assay.verify.base import find_verifier
 from assay.verify.pool import JudgePool, JudgeRequest
 
 WORKERS = 1  # it waits for nobody, and a process that holds sympy is not small
@@ -37,14 +37,15 @@ LONGEST = 4000  # characters of a text that disagreements.jsonl keeps
 class Second(NamedTuple):
     """`place` names it to a judge pool; `package` must be installed for `auto` to choose it, `extra` installs it."""
 
+    title: str
     place: str
     package: str
     extra: str
 
 
 SECOND: Mapping[str, Second] = {
-    "math": Second("assay.measure.math_second:MathVerify", "math_verify", "math"),
-    "sql": Second("assay.measure.sql_second:DuckDb", "duckdb", "sql"),
+    "math": Second("math-verify", "assay.measure.math_second:MathVerify", "math_verify", "math"),
+    "sql": Second("DuckDB", "assay.measure.sql_second:DuckDb", "duckdb", "sql"),
 }
 """By the name of the verifier that it stands beside."""
 
@@ -158,8 +159,3 @@ def counts(opinions: Sequence[Opinion]) -> dict[str, int]:
         "second/theirs_only": len(differing) - ours,
         "second/silent": silent,
     }
-
-
-def who(by: str) -> str:
-    """How a second checker signs."""
-    return label(find_verifier(by))

@@ -61,6 +61,7 @@ def words(found: Behaviour) -> str:
 
 def pattern_chart(found: Behaviour, known: Mapping[str, Pattern]) -> Chart | None:
     seen = {each.pattern for each in found.beside if each.having}
+    alone = f"{known[next(iter(seen))].title}: " if len(seen) == 1 else ""
     return line_chart(
         "Patterns",
         [
@@ -68,7 +69,7 @@ def pattern_chart(found: Behaviour, known: Mapping[str, Pattern]) -> Chart | Non
             for name in known
             if name in seen
         ],
-        note="share of the step’s completions",
+        note=f"{alone}share of the step’s completions",
         form="share",
     )
 
@@ -87,9 +88,9 @@ def length_chart(found: Behaviour) -> Chart | None:
 
 def _row(beside: Beside, pattern: Pattern, ends: tuple[Sequence[Moment], Sequence[Moment]]) -> str:
     shares = [_share([moment.shares[beside.pattern] for moment in end]) for end in ends]
-    cells = [
-        ("" if each is None else percent(each)) or "–" for each in (*shares, beside.right_with, beside.right_without)
-    ]
+    cells = ["–" if each is None else percent(each) for each in shares]
+    counted = ((beside.right_with, beside.having), (beside.right_without, beside.told - beside.having))
+    cells += ["–" if right is None else f"{percent(right)} <small>of {count:,}</small>" for right, count in counted]
     within = "–"
     if beside.within is not None:
         gain, low, high = beside.within

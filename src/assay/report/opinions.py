@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from assay.core.records import read_jsonl
 from assay.core.run_folder import RunFolder
 from assay.core.types import Json
-from assay.measure.second_opinion import NONE_BEYOND
+from assay.measure.second_opinion import NONE_BEYOND, SECOND
 from assay.report.parts import badge, code, figures, nothing
 from assay.report.plots import Chart, Series, line_chart
 from assay.report.points import Point
@@ -35,7 +35,7 @@ def opinions(
         return nothing(absent(verifiers)), []
     chart = rate_chart(asked)
     charts = [chart] if chart else []
-    return said(asked, differing) + figures(charts, start=first_chart) + table(differing), charts
+    return said(asked, differing, verifiers) + figures(charts, start=first_chart) + table(differing), charts
 
 
 def absent(verifiers: Sequence[str]) -> str:
@@ -50,13 +50,14 @@ def absent(verifiers: Sequence[str]) -> str:
     )
 
 
-def said(asked: Sequence[Mapping[str, Json]], differing: Sequence[Mapping[str, Json]]) -> str:
+def said(asked: Sequence[Mapping[str, Json]], differing: Sequence[Mapping[str, Json]], verifiers: Sequence[str]) -> str:
     judged, ours, theirs, silent = (
         sum(int(row.get(f"second/{name}") or 0) for row in asked)
         for name in ("judged", "ours_only", "theirs_only", "silent")
     )
-    who = sorted({str(row["theirs"]["by"]) for row in differing if isinstance(row.get("theirs"), Mapping)})
-    name = " and ".join(who) if who else "The second checker"
+    who = {signed(row["theirs"]) for row in differing}
+    who = who or {SECOND[each].title for each in (label.partition("@")[0] for label in verifiers) if each in SECOND}
+    name = " and ".join(sorted(who)) or "The second checker"
     text = f"{name} judged {judged:,} completions beside our verifier and "
     if ours + theirs == 0:
         text += "agreed on all of them"
@@ -71,6 +72,11 @@ def said(asked: Sequence[Mapping[str, Json]], differing: Sequence[Mapping[str, J
         f'<p class="sentence">{safe(text)}.</p><p class="lead">It never pays. Neither is the judge of the other: the first '
         "kind may be a hole, the second a right answer that we do not know, or a form that the task forbids.</p>"
     )
+
+
+def signed(side: Mapping[str, Json]) -> str:
+    """A verifier's label without its fingerprint: `math-verify 0.9.0`."""
+    return str(side.get("by")).partition("#")[0].replace("@", " ")
 
 
 def rate_chart(asked: Sequence[Mapping[str, Json]]) -> Chart | None:
