@@ -34,8 +34,8 @@ This page is the program's own `--help`, verb by verb; a test compares the two, 
 it anew.
 
 Exit codes: 0 done, 1 a judged failure (a FAIL, a hole that the audit found), 2 usage, 3 something this machine lacks or a
-VOID, 130 stopped by Ctrl-C, 141 nobody reads the output. Every mistake is one sentence on stderr: what was wrong, where,
-and what would be right. `--json` prints one JSON object on stdout and nothing else.
+VOID, 4 paused by an alarm (`--resume` goes on), 130 stopped by Ctrl-C, 141 nobody reads the output. Every mistake is one
+sentence on stderr: what was wrong, where, and what would be right. `--json` prints one JSON object on stdout and nothing else.
 
 """
 

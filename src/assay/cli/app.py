@@ -1,6 +1,7 @@
 """The command line: one file per verb, each imported only when it is called, and every error as one sentence.
 
-Exit codes: 0 done, 1 a judged failure, 2 usage, 3 this machine or a VOID, 130 stopped by Ctrl-C, 141 nobody reads us.
+Exit codes: 0 done, 1 a judged failure, 2 usage, 3 this machine or a VOID, 4 paused by an alarm,
+130 stopped by Ctrl-C, 141 nobody reads us.
 """
 
 from __future__ import annotations
