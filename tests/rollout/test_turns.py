@@ -103,3 +103,21 @@ def test_nothing_to_imitate_is_refused():
         encoder.encode(Conversation((Message("user", "ab?"),)))
     with pytest.raises(UsageError, match="an empty prompt"):
         encoder.encode(Example("", "ba"))
+
+
+@pytest.mark.smollm2
+def test_a_real_template_shows_the_same_tokens():
+    from transformers import AutoTokenizer
+
+    from assay.model.load import smollm2_folder
+
+    tokenizer = AutoTokenizer.from_pretrained(smollm2_folder())
+    talk = [("user", "2+2?"), ("assistant", "It is 4."), ("user", "Sure?"), ("assistant", "Yes, 4.")]
+    encoder = Turns(tokenizer, {tokenizer.eos_token_id})
+    (one,) = encoder.encode(Conversation(tuple(Message(*each) for each in talk)))
+    messages = [{"role": role, "content": content} for role, content in talk]
+    whole = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+    assert list(one.tokens) == whole[: len(one.tokens)]
+    assert tokenizer.decode(whole[len(one.tokens) :]) == "\n", "what follows the last answer is not learnt"
+    learnt = [token for token, counts in zip(one.tokens, one.learnt, strict=True) if counts]
+    assert tokenizer.decode(learnt) == "It is 4.<|im_end|>Yes, 4.<|im_end|>"
