@@ -23,7 +23,7 @@ from assay.core.records import sha256_of
 from assay.core.types import Message
 from assay.learn.batch import Sample, pack
 from assay.learn.fit import Fitted, Numbers, fit
-from assay.learn.optimiser import checkpointed
+from assay.learn.optimiser import autocast, checkpointed
 from assay.measure.compute import Spent
 from assay.model.divergence import divergence
 from assay.model.load import LoadedModel
@@ -67,7 +67,7 @@ def distill(
         total = 0.0
         for batch in pack(groups, row_tokens=config.row_tokens, device=student.device, dtype=student.dtype):
             weights = batch.sampled.new_full((len(batch.sampled),), 1 / tokens)
-            with checkpointed(student.model, config.gradient_checkpointing):
+            with autocast(student), checkpointed(student.model, config.gradient_checkpointing):
                 values = divergence(
                     student.model,
                     teacher.model,

@@ -13,6 +13,7 @@ from assay.core.errors import ConfigError, MissingExtra, NonFiniteStep
 from assay.core.learning import OptimiserConfig
 from assay.learn.parallel import ALONE, Ranks
 from assay.model.attention import use_attention
+from assay.model.load import LoadedModel
 
 
 def make_optimiser(model: Any, config: OptimiserConfig, learning_rate: float) -> torch.optim.Optimizer:
@@ -53,6 +54,12 @@ def step_of(
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm
+
+
+def autocast(loaded: LoadedModel) -> Any:
+    """bf16 over fp32 weights where the model asks for it, on accelerators."""
+    kind = loaded.device.type
+    return torch.autocast(kind, torch.bfloat16) if loaded.autocast and kind != "cpu" else nullcontext()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from assay.core.records import sha256_of
 from assay.core.types import Completion
 from assay.learn.batch import Batch, Sample, by_completion, pack
 from assay.learn.fit import Fitted, Numbers, drawn, fit, steps_of
-from assay.learn.optimiser import checkpointed
+from assay.learn.optimiser import autocast, checkpointed
 from assay.learn.preference import Answers, kto, kto_zero, needs_reference, pair_loss_of
 from assay.model.load import LoadedModel
 from assay.model.logprobs import chosen_logprobs, loss_of
@@ -117,9 +117,12 @@ def grouped(loaded: LoadedModel, preferences: Sequence[Pair | Labelled], config:
 def answer_logprobs(loaded: LoadedModel, groups: Sequence[Group], row_tokens: int) -> list[tuple[float, ...]]:
     """For each group, the log-probability of each answer, summed over its tokens."""
     samples = _samples(groups)
-    found = by_completion(
-        samples, _packed(loaded, samples, row_tokens), lambda batch: chosen_logprobs(loaded.model, batch.row).double()
-    )
+    with autocast(loaded):
+        found = by_completion(
+            samples,
+            _packed(loaded, samples, row_tokens),
+            lambda batch: chosen_logprobs(loaded.model, batch.row).double(),
+        )
     return [tuple(float(each.sum()) for each in inner) for inner in found]
 
 
@@ -155,7 +158,7 @@ class _Preferences:
         total, answers = 0.0, []
         for indices, batch in self._rows(chosen):
             objective = partial(self._losses, batch, indices, zero, len(chosen), tokens)
-            with checkpointed(self.loaded.model, self._config.gradient_checkpointing):
+            with autocast(self.loaded), checkpointed(self.loaded.model, self._config.gradient_checkpointing):
                 loss, logprobs, _ = loss_of(self.loaded.model, batch.row, 1.0, objective, whole=True)
                 loss.backward()
             total += loss.item()
@@ -168,7 +171,8 @@ class _Preferences:
         zero, total, answers = self._zero(everything), 0.0, []
         tokens = sum(len(group.answers[0]) for group in self.groups)
         for indices, batch in self._rows(everything):
-            logprobs = chosen_logprobs(self.loaded.model, batch.row)
+            with autocast(self.loaded):
+                logprobs = chosen_logprobs(self.loaded.model, batch.row)
             total += float(
                 self._losses(
                     batch, indices, zero, len(everything), tokens, logprobs, logprobs, slice(0, len(logprobs))

@@ -23,7 +23,7 @@ from assay.core.records import sha256_of
 from assay.core.types import Completion
 from assay.learn.batch import Batch, Sample, pack
 from assay.learn.fit import Fitted, Numbers, fit
-from assay.learn.optimiser import checkpointed
+from assay.learn.optimiser import autocast, checkpointed
 from assay.model.load import LoadedModel
 from assay.model.logprobs import chosen_logprobs, loss_of
 from assay.rollout.turns import Encoded, Turns, within
@@ -57,7 +57,7 @@ def sft(
         tokens = sum(each.count for each in rows)
         total = 0.0
         for batch in _packed(loaded, rows, config.row_tokens):
-            with checkpointed(loaded.model, config.gradient_checkpointing):
+            with autocast(loaded), checkpointed(loaded.model, config.gradient_checkpointing):
                 loss, _, _ = loss_of(loaded.model, batch.row, 1.0, partial(_negative_log_likelihood, batch, tokens))
                 loss.backward()
             total += loss.item()
@@ -96,10 +96,11 @@ def encoded(loaded: LoadedModel, examples: Sequence[Worked], longest: int | None
 
 def mean_loss(loaded: LoadedModel, sequences: Sequence[Encoded], row_tokens: int) -> float:
     """Nats per answer token, without a gradient."""
-    total = sum(
-        float(-(chosen_logprobs(loaded.model, batch.row).double() * batch.advantages).sum())
-        for batch in _packed(loaded, sequences, row_tokens)
-    )
+    with autocast(loaded):
+        total = sum(
+            float(-(chosen_logprobs(loaded.model, batch.row).double() * batch.advantages).sum())
+            for batch in _packed(loaded, sequences, row_tokens)
+        )
     return total / sum(each.count for each in sequences)
 
 
