@@ -75,7 +75,7 @@ def weaknesses(truth: SqlTruth) -> list[str]:
     given = truth.expected[: truth.given]
     told = []
     if truth.given < len(truth.expected):
-        told.append(f"{truth.given} instances given, {len(truth.expected) - truth.given} made")
+        told.append(f"{truth.given} instance{'s' * (truth.given != 1)} given, {len(truth.expected) - truth.given} made")
     if truth.is_blank:
         told.append("no instance gives a row")
     loose = [each.instance.label for each in given if not each.is_stable]

@@ -125,6 +125,7 @@ def scan(text: str, max_depth: int) -> Query:
     if "\0" in text:
         raise Refused(Reason.MALFORMED, "a NUL", shown)
     words: list[str] = []
+    quoted: set[str] = set()
     first, end, depth = "", -1, 0
     for token in TOKEN.finditer(text):
         kind = token.lastgroup
@@ -139,6 +140,8 @@ def scan(text: str, max_depth: int) -> Query:
             first = token[0].lower()
         if kind == "word":
             words.append(token[0].lower())
+        elif kind == "quoted":
+            quoted.add(token[0][1:-1].casefold())
         elif token[0] == ";":
             end = token.start()
         elif token[0] == "(":
@@ -152,9 +155,22 @@ def scan(text: str, max_depth: int) -> Query:
     if first not in ("select", "with"):
         reason = Reason.MALFORMED if "select" in words or "values" in words or first in VERBS else Reason.NO_ANSWER
         raise Refused(reason, f"{first[:40]!r} begins no SELECT", shown)
+    if quoted & PRESENT and DATES.keys() & set(words):  # also where it would never be evaluated
+        raise Refused(Reason.MALFORMED, "a date function of the present is not open to a query", shown)
     return Query((text if end < 0 else text[:end]).strip(SPACE), frozenset(words))
 
 
+DATES: Mapping[str, int] = {
+    "date": 0,
+    "time": 0,
+    "datetime": 0,
+    "julianday": 0,
+    "unixepoch": 0,
+    "strftime": 1,
+    "timediff": 0,
+}
+"""The date functions, and where their time value stands among the arguments."""
+PRESENT = frozenset({"now", "subsec", "subsecond", "localtime", "utc"})  # the clock, and this machine's time zone
 NAMES_OF_VERBS = (
     "alter analyze attach begin commit create delete detach drop end explain insert pragma reindex release replace rollback "
     "savepoint update vacuum values"

@@ -17,7 +17,7 @@ from time import thread_time
 from typing import Any, NamedTuple
 
 from assay.core.types import Reason
-from assay.verify.structured.sql_query import Query, Refused, SqlContract
+from assay.verify.structured.sql_query import DATES, Query, Refused, SqlContract
 
 Cell = int | float | str | bytes | None
 Row = tuple[Cell, ...]
@@ -53,8 +53,6 @@ NAMES_OF_FUNCTIONS = (
     "zeroblob"
 )
 FUNCTIONS = frozenset(NAMES_OF_FUNCTIONS.split())
-DATES = {"date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1, "timediff": 0}
-"""Where their time value stands among the arguments."""
 FORMATS = ("printf", "format")
 WIDE = re.compile(r"\*|[0-9]{4}")  # a width that sqlite counts out, sign by sign, before it looks at any cap
 NOW = ("now", "localtime", "utc")  # the clock, and this machine's time zone
