@@ -1,6 +1,7 @@
 """`assay gate` from the outside: figures and recorded scores, real decoders, limits fixed in a run, and the gate before RL."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,18 @@ def test_other_limits_than_those_of_the_run_are_refused(trained: tuple[Path, Res
     assert (result.exit_code, "limits are fixed before training" in result.stderr) == (2, True)
     same = call("gate", "tiny", run, "--thresholds", run.parent / "gate.toml", "--suite", "reasoning")
     assert same.exit_code == 0, same.output
+
+
+def test_a_checkpoint_and_a_models_own_folder_are_read_as_models(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    """Both hold a config.json that is not a run's."""
+    run, _ = trained
+    checkpoint = next((run / "checkpoints").glob("step-*"))
+    shutil.copytree(checkpoint, tmp_path / "mine")
+    result = call("gate", tmp_path / "mine", checkpoint, "--suite", "digits", "--json")
+    assert result.exit_code == 0, result.output
+    verdict = json.loads(result.stdout)
+    assert verdict["baseline"]["sha256"] == verdict["candidate"]["sha256"]
+    assert verdict["checks"][0]["change"] == 0
 
 
 def test_one_model_is_measured_to_a_file(trained: tuple[Path, Result], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from assay.core.errors import RunFolderError, TaskFileError
 from assay.core.records import append_jsonl, sha256_of
-from assay.core.run_folder import WALL_TIME, RolloutRow, RunFolder, rollout_fields
+from assay.core.run_folder import WALL_TIME, RolloutRow, RunFolder, is_run, rollout_fields
 
 CONFIG = {"seed": 3, "name": "test", "learn": {"steps": 2}}
 ROW = RolloutRow(
@@ -134,3 +134,13 @@ def test_a_line_broken_in_the_middle_is_not_forgiven(run: RunFolder) -> None:
     run.metrics.write_text('{"step": 1\n{"step": 2}\n')
     with pytest.raises(TaskFileError, match=r"metrics\.jsonl:1"):
         run.read_metrics()
+
+
+def test_a_models_folder_is_no_run(tmp_path):
+    run = RunFolder.create(tmp_path / "run", {"seed": 0})
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    assert is_run(run.path)
+    assert not is_run(tmp_path)
+    assert not is_run(tmp_path / "none")
+    (tmp_path / "config.json").write_text("{")
+    assert not is_run(tmp_path)

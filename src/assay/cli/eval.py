@@ -13,7 +13,7 @@ from assay.core.config import RunConfig, layers
 from assay.core.errors import UsageError
 from assay.core.layers import validate
 from assay.core.records import dumps, read_jsonl, write_jsonl
-from assay.core.run_folder import RunFolder
+from assay.core.run_folder import RunFolder, is_run
 from assay.core.types import Json
 from assay.measure.compare import Comparison, compare
 from assay.measure.evaluation import Evaluation, read_evaluation
@@ -92,7 +92,7 @@ def evaluate(
 def configure(model: str, engine: str, files: list[Path], overrides: list[str]) -> tuple[RunConfig, str]:
     """The configuration, and the model's name: a run's or checkpoint's own configuration where there is one."""
     place = Path(model)
-    run = next((each for each in (place, place.parent.parent) if (each / "config.json").is_file()), None)
+    run = next((each for each in (place, place.parent.parent) if is_run(each)), None)
     base: dict[str, Json] | None = None
     if run is not None and (run == place or place.parent.name == "checkpoints"):
         folder = RunFolder.open(run)

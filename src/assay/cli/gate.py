@@ -93,12 +93,8 @@ def gate(
         )
     limits = file.thresholds if candidate is not None else None
     run: dict[str, Any] = {"engine": engine, "files": config or [], "overrides": overrides or [], "console": console}
-    first = scores_of(baseline, file, **run)
-    second = scores_of(candidate, file, **run) if candidate is not None else None
-    if out is not None:
-        for name, each in (("baseline", first), ("candidate", second)):
-            if each is not None and all(suite.prompts for suite in each.suites):
-                write_scores(out / f"{name}.jsonl", each)
+    first = kept(scores_of(baseline, file, **run), out, "baseline")
+    second = kept(scores_of(candidate, file, **run), out, "candidate") if candidate is not None else None
     if second is None or limits is None:
         show_scores(first, console, as_json)
         return
@@ -111,6 +107,13 @@ def gate(
         show_verdict(verdict, console)
     if not verdict.ships:
         raise typer.Exit(1)
+
+
+def kept(scores: ModelScores, out: Path | None, name: str) -> ModelScores:
+    """Written as soon as they are measured: a fault in the other model must not cost them."""
+    if out is not None and all(suite.prompts for suite in scores.suites):
+        write_scores(out / f"{name}.jsonl", scores)
+    return scores
 
 
 def limits_of(candidate: str | None, thresholds: Path | None) -> GateFile:

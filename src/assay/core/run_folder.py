@@ -162,5 +162,14 @@ class RunFolder:
                 write_jsonl(path, kept)
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run; a model's folder has a config.json too, which is another thing."""
+    try:
+        saved = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(saved, dict) and {"sha256", "config"} <= saved.keys()
+
+
 def rollout_fields() -> tuple[str, ...]:
     return tuple(each.name for each in fields(RolloutRow))
