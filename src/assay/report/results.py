@@ -97,8 +97,9 @@ def headline(run: RunData) -> str:
     big = ""
     if row is not None:
         look = "pass" if run.comparison.shows_gain else "fail" if run.comparison.shows_loss else "quiet"
+        by = ", by the verifier that pays" if run.comparison.row("oracle") is not None else ""
         big = (
-            f'<div class="big"><span class="label">held-out pass@1</span><span class="values"><span class="from">{row.before:.3f}</span>'
+            f'<div class="big"><span class="label">held-out pass@1{by}</span><span class="values"><span class="from">{row.before:.3f}</span>'
             f'<span class="arrow" aria-label="to">→</span><span class="to">{row.after:.3f}</span>'
             f'<span class="gain {look}">{number(row.gain, "+.3f")}</span></span></div>'
         )
