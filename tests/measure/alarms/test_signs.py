@@ -193,6 +193,14 @@ def test_an_alarm_is_raised_once_and_again_only_after_a_window_without_it():
     assert steps[1] > 45
 
 
+def test_a_sign_that_lasts_over_far_evaluations_is_one_alarm():
+    made = [evaluation(0, 3, oracle=3, rewards=0.5)]
+    made += [evaluation(step, 3, oracle=1, rewards=0.9) for step in (30, 60)]
+    made += [evaluation(90, 3, oracle=3, rewards=0.9), evaluation(120, 3, oracle=1, rewards=0.9)]
+    rows = [facts(step) for step in range(1, 121)]
+    assert raised(rows, made) == [(30, "proxy"), (120, "proxy")], "gone at 90"
+
+
 def test_a_new_level_is_a_new_beginning():
     rows = [facts(step, form=0.4 if step <= 20 else 0.95, level=float(step > 20)) for step in range(1, 41)]
     assert raised(rows) == []

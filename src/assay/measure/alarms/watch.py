@@ -1,6 +1,7 @@
 """The alarms by name, and the watch that a run is kept under: facts in, alarms out, nothing paid.
 
-An alarm is raised when its sign is first seen, and again only after a window without it. What was raised stands in
+An alarm is raised when its sign is first seen, and again only when it was gone at the look before (the step, or the
+evaluation) and for a window of steps. What was raised stands in
 metrics.jsonl as rows of kind `alarm`. A run that was not watched can be replayed from its folder: `replay` says what would
 have been raised, at which step.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from assay.core.config import RunConfig
 from assay.core.records import to_json
@@ -70,28 +71,32 @@ class Watch:
         self.config = config.alarms
         self.history = History.of(config)
         self._seen: dict[str, int] = {}  # alarm -> the last step at which its sign was seen
+        self._lasting: set[tuple[str, str]] = set()  # alarm and kind of look: where the sign was seen at the last one
 
     def step(self, facts: StepFacts) -> list[Raised]:
         self.history.step(facts)
-        return self._raised(facts.step, lambda watched: watched.after_step)
+        return self._raised(facts.step, "after_step")
 
     def evaluation(self, made: Evaluation) -> list[Raised]:
         """Nothing for one that was taken up already."""
         if any(each.step == made.step for each in self.history.evaluations):
             return []
         self.history.evaluation(made)
-        return self._raised(made.step, lambda watched: watched.after_evaluation)
+        return self._raised(made.step, "after_evaluation")
 
-    def _raised(self, step: int, sign_of: Callable[[Watched], Sign | None]) -> list[Raised]:
+    def _raised(self, step: int, look: Literal["after_step", "after_evaluation"]) -> list[Raised]:
         found = []
         for name, watched in ALARMS.items():
             action: Action = getattr(self.config, name).action
-            sign = sign_of(watched)
+            sign: Sign | None = getattr(watched, look)
             sentence = sign(self.history, self.config) if sign is not None and action != "off" else None
             if sentence is None:
+                self._lasting.discard((name, look))
                 continue
-            if step - self._seen.get(name, step - self.config.window - 1) > self.config.window:
+            is_new = (name, look) not in self._lasting
+            if is_new and step - self._seen.get(name, step - self.config.window - 1) > self.config.window:
                 found.append(Raised(step, name, sentence, action))
+            self._lasting.add((name, look))
             self._seen[name] = step
         return found
 
