@@ -16,7 +16,7 @@ from assay.tasks.generators.drawn import DrawnTasks, Posed
 from assay.tasks.generators.puzzles import certified, need_solver_at, posed
 from assay.tasks.source import Generator, Split
 
-NODES = {1: (6, 7), 2: (7, 9), 3: (8, 10)}
+NODES = {1: (7, 8), 2: (9, 11), 3: (8, 10)}
 DENSITY = (0.4, 0.75)  # of the pairs that may be neighbours
 
 
@@ -89,8 +89,8 @@ def make(options: GraphColoursOptions, split: Split, seed: int) -> DrawnTasks:
 
 
 LEVELS: Mapping[int, str] = {
-    1: "6 or 7 regions, 3 colours",
-    2: "7 to 9 regions, 3 colours",
+    1: "7 or 8 regions, 3 colours",
+    2: "9 to 11 regions, 3 colours",
     3: "8 to 10 regions, as few colours as can be (needs ortools)",
 }
 
