@@ -84,7 +84,7 @@ def is_right_query(name: str, reply: str) -> bool:
             tokens.pop()
         need(bool(tokens) and tokens[0].lower() in ("select", "with") and ";" not in tokens and "\0" not in query)
         need(not any(map(is_forbidden, ["", *tokens], tokens)))
-        need(("/", "*") not in pairwise(tokens))  # a comment that never ends
+        need("\ufeff" not in tokens and ("/", "*") not in pairwise(tokens))  # a comment that never ends
         quoted = {each[1:-1].lower() for each in tokens if each[0] in "'\"`["}
         need(not (quoted & PRESENT and DATES & {each.lower() for each in tokens}))
         results = [compared(truth, instance, query) for instance in truth["tables"]["instances"]]
@@ -95,7 +95,7 @@ def is_right_query(name: str, reply: str) -> bool:
 
 def is_forbidden(before: str, word: str) -> bool:
     """CURRENT_DATE behind a name is that column's new name."""
-    named = re.fullmatch(r"\w+", before) and before.upper() not in AFTER
+    named = re.search(r"[\w\"`\])]$", before) and before.upper() not in AFTER
     if named and word.upper().startswith("CURRENT_"):
         return False
     return FORBIDDEN.fullmatch(word.strip('"`[]')) is not None

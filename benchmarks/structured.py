@@ -1,9 +1,10 @@
-"""What a verdict of `structured` and `grounded` costs: processor time, one process, the truth read already.
+"""What a verdict of `structured`, `grounded`, `sql` and `constraint` costs: processor time, one process, the truth read
+already.
 
     python benchmarks/structured.py
 
 Right answers and wrong ones (each broken rule is explained, which costs more) of the three scenarios at every level, of
-a grounded task over a sqlite database of 20,000 orders, and of the golden rows. Beside them: the same documents by
+a grounded task over a sqlite database of 20,000 orders, of queries on four instances and plans, and of the golden rows. Beside them: the same documents by
 `json.loads` alone, and by the schema alone, to see what the rules cost. Quartiles are over all verdicts of a line.
 """
 
@@ -26,6 +27,7 @@ import jsonschema_rs
 from assay.core.config import TasksConfig
 from assay.tasks.load import load_source
 from assay.verify.base import Case, judge_case, locate, read_case
+from assay.verify.structured.sql_mutate import mutants
 
 GOLDEN = Path(__file__).resolve().parents[1] / "tests/golden/structured"
 ORDERS = 20_000
@@ -82,13 +84,48 @@ def lines(tasks: int, repeats: int, folder: Path) -> Iterator[Line]:
         for text in (json.dumps(answer), *spoilt(json.dumps(answer)))
     ]
     yield Line(f"grounded, 20 of {ORDERS} orders", found)
-    for verifier in ("structured", "grounded"):
+    yield from queries(tasks, repeats)
+    yield from puzzles(tasks, repeats)
+    for verifier in ("structured", "grounded", "sql", "constraint"):
         found = [
             timed(lambda case=case, text=text: judge_case(case, text), repeats) for case, text in rows(verifier, folder)
         ]
         everything += found
         yield Line(f"golden rows, {verifier}", found)
     yield Line("all of them", everything)
+
+
+def queries(tasks: int, repeats: int) -> Iterator[Line]:
+    """Queries on four instances: the gold one (which passes all four) and its changes (which fail on the first that tells)."""
+    everything: list[float] = []
+    for level in (1, 2, 3):
+        source = load_source(TasksConfig(source="shop_queries", options={"level": level}), "train", 0)
+        right, wrong, reading = [], [], []
+        for index in range(tasks):
+            task = source.task(index)
+            start = time.process_time()
+            case = read_case(task.verifier, task.truth)
+            reading.append(time.process_time() - start)
+            gold = task.truth["gold_sql"]
+            right.append(timed(lambda case=case, gold=gold: judge_case(case, gold), repeats))
+            changed = [each.sql for each in mutants(case.truth)][:3]
+            wrong += [timed(lambda case=case, text=each: judge_case(case, text), repeats) for each in changed]
+        everything += right + wrong
+        yield Line(f"shop_queries {level}, right", right)
+        yield Line(f"shop_queries {level}, changed", wrong)
+        yield Line(f"shop_queries {level}, reading the truth", reading)
+    yield Line("all queries on four instances", everything)
+
+
+def puzzles(tasks: int, repeats: int) -> Iterator[Line]:
+    for name in ("knapsack", "job_schedule", "graph_colours", "number_grid"):
+        source = load_source(TasksConfig(source=name, options={"level": 3}), "train", 0)
+        found = []
+        for index in range(tasks):
+            task = source.task(index)
+            case, text = read_case(task.verifier, task.truth), json.dumps(task.truth["reference"])
+            found.append(timed(lambda case=case, text=text: judge_case(case, text), repeats))
+        yield Line(f"{name} 3, right", found)
 
 
 def timed(call: Callable[[], object], repeats: int) -> float:

@@ -9,6 +9,7 @@ because a parser in Python does not know its syntax.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ def scan(text: str, max_depth: int) -> Query:
         if end >= 0:
             what = "a second ;" if token[0] == ";" else "a second statement"
             raise Refused(Reason.MALFORMED, what, shown)
+        if token[0] == "\ufeff":  # white space to sqlite, and to nobody else
+            raise Refused(Reason.MALFORMED, "a byte order mark", shown)
         if kind == "broken":
             raise Refused(Reason.MALFORMED, f"{token[0]} that never ends", shown)
         if not first:
@@ -175,6 +178,7 @@ NAMES_OF_VERBS = (
     "alter analyze attach begin commit create delete detach drop end explain insert pragma reindex release replace rollback "
     "savepoint update vacuum values"
 )
+SILENT = logging.NullHandler()
 VERBS = frozenset(NAMES_OF_VERBS.split())
 
 
@@ -183,6 +187,7 @@ def parsed(text: str) -> list[Expr | None]:
     import sqlglot
     from sqlglot.errors import SqlglotError
 
+    logging.getLogger("sqlglot").addHandler(SILENT)  # what it warns of is a reply's affair, not a terminal's
     try:
         return list(sqlglot.parse(text, dialect="sqlite"))
     except (SqlglotError, *PARSER_TROUBLE) as error:
