@@ -68,10 +68,18 @@ def test_a_truth_that_cannot_be_read_says_why(change: dict[str, Any], told: str)
 
 
 def test_a_contract_of_any_name_for_one_select_is_read() -> None:
-    for kind in ("one_select", "one_sql_query", "single_select"):
+    for kind in ("one_select", "one_sql_query", "single_select", "read_only_select"):
         assert judge("sql", truth(contract={"kind": kind}), "SELECT a, b FROM t").is_pass
     capped = truth("SELECT a, b FROM t LIMIT 1", contract={"max_rows": 2})
     assert judge("sql", capped, "SELECT a, b FROM t").reason is Reason.LIMIT
+
+
+def test_a_gold_query_beyond_the_caps_of_a_reply_fails_its_own_reply_and_voids_none() -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT COUNT(*) FROM n"
+    verdict = judge("sql", truth(endless), endless)
+    assert (verdict.outcome, verdict.reason) == (Outcome.FAIL, Reason.LIMIT)
+    with pytest.raises(TruthError, match="more than 3000000 steps"):
+        read_sql_truth(truth(endless.replace("60000", "6000000")))
 
 
 # instances

@@ -75,7 +75,7 @@ def read_sql_contract(value: Json) -> SqlContract:
                 )
             caps[name] = value[name]
     rest = {name: each for name, each in value.items() if name not in caps}
-    if re.fullmatch(r"(?i)(one|single)_\w*(select|query|sql|statement)\w*", str(rest.get("kind", ""))):
+    if re.search(r"(?i)select|query|sql", str(rest.get("kind", ""))):
         rest["kind"] = KIND
     return SqlContract(read_contract(rest, KIND, DEFAULT), **caps)
 
