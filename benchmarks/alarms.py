@@ -23,6 +23,7 @@ from assay.core.run_folder import RunFolder
 from assay.core.statistics import wilson
 from assay.measure.alarms.facts import Shown, StepFacts, facts_of
 from assay.measure.alarms.looked_at import not_looked_at
+from assay.measure.alarms.scrambled import is_for_one_task
 from assay.measure.alarms.watch import ALARMS, Raised, Watch, steps_of
 from assay.measure.evaluation import read_evaluations
 from assay.verify.pool import JudgePool, JudgeRequest
@@ -49,14 +50,18 @@ def replayed(folder: RunFolder, judges: JudgePool) -> tuple[list[Raised], Watch,
 
 def scrambled(rows: Sequence[Mapping[str, Any]], step: int, judges: JudgePool) -> tuple[int, int]:
     draw = stream(0, "scrambled", step)
-    paid = [row for row in rows if row["outcome"] == "pass"]
+    paid = [row for row in rows if row["outcome"] == "pass" and is_for_one_task(named(row), row["truth"])]
     asked = []
     for row in draw.sample(paid, min(SAMPLES, len(paid))):
         others = [each["truth"] for each in rows if dumps(each["truth"]) != dumps(row["truth"])]
         if others:
-            asked.append(JudgeRequest(row["verifier"].partition("@")[0], draw.choice(others), row["text"]))
+            asked.append(JudgeRequest(named(row), draw.choice(others), row["text"]))
     verdicts = [each for each in judges.judge_many(asked) if not each.is_void]
     return len(verdicts), sum(each.is_pass for each in verdicts)
+
+
+def named(row: Mapping[str, Any]) -> str:
+    return str(row["verifier"]).partition("@")[0]
 
 
 def count(folders: Sequence[Path]) -> None:

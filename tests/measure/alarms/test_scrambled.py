@@ -3,7 +3,7 @@
 import pytest
 
 from assay.core.types import Completion, Group, Member, Message, Outcome, Reason, Reward, Task, Verdict
-from assay.measure.alarms.scrambled import scramble
+from assay.measure.alarms.scrambled import is_for_one_task, scramble
 from assay.reward.rule import find_rule
 from assay.verify.pool import JudgePool
 
@@ -51,6 +51,13 @@ def test_the_draw_is_by_seed_and_step_alone(judges):
     two = counted(GROUPS, judges, samples=2)
     assert two == counted(GROUPS, judges, samples=2)
     assert two["scrambled/judged"] == 2
+
+
+def test_one_proof_may_prove_many_statements():
+    assert not is_for_one_task("coq", {"statement": "forall n : nat, n = n"})
+    assert not is_for_one_task("instructions", {"instructions": []})
+    assert is_for_one_task("math", "12")
+    assert is_for_one_task("code", {"tests": ["assert f(1) == 2"]})
 
 
 def test_where_there_is_no_other_truth_nothing_is_judged(judges):

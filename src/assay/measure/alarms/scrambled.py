@@ -2,7 +2,8 @@
 
 The path is the one that pays (verifier, parts, rule), so that a hole in any of them shows. A completion counts as paid when it
 earns at least half of what its own truth brought it: under R1's sum of accuracy and format a right answer earns half of its
-2 for the form alone. The truths are those of the same step's tasks, where they differ and the verifier is the same.
+2 for the form alone. The truths are those of the same step's tasks, where they differ and the verifier is the same; and only
+those that name an answer, tests or a query: one proof may prove many statements, one text keep many rules of form.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import replace
 
 from assay.core.records import dumps
 from assay.core.rng import stream
-from assay.core.types import Group, Member, Task
-from assay.measure.alarms.facts import JUDGED, PAID
+from assay.core.types import Group, Json, Member, Task
+from assay.measure.alarms.facts import JUDGED, PAID, expected_answer
 from assay.reward.rule import RewardRule
 from assay.rollout.collect import judged
 from assay.verify.pool import JudgePool
 
 HALF = 0.5
+OF_ONE_TASK = ("code", "sql")
+"""Verifiers whose truths name no answer, and which an answer to one task passes for that task alone."""
 
 
 def scramble(
@@ -27,6 +30,7 @@ def scramble(
     """How many of at most `samples` paid completions were judged so, and how many were paid; drawn by (seed, step) alone."""
     draw = stream(seed, "scrambled", step)
     paid = [(group.task, member) for group in groups for member in group.members if member.reward.total > 0]
+    paid = [(task, member) for task, member in paid if is_for_one_task(task.verifier, task.truth)]
     chosen = [paid[place] for place in sorted(draw.sample(range(len(paid)), min(samples, len(paid))))]
     swapped: list[tuple[Task, Member]] = []
     for task, member in chosen:
@@ -45,6 +49,11 @@ def scramble(
         JUDGED: len(counted),
         PAID: sum(other.reward.total >= HALF * own.reward.total for own, other in counted),
     }
+
+
+def is_for_one_task(verifier: str, truth: Json) -> bool:
+    """Would an honest verifier refuse an answer to this task for another one?"""
+    return verifier in OF_ONE_TASK or expected_answer(truth) is not None
 
 
 def is_other(one: Task, two: Task) -> bool:
