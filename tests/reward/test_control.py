@@ -1,5 +1,8 @@
 """Control rewards: what each pays in a group worked by hand, and that no verdict is touched."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from assay.core.config import load_config
@@ -70,3 +73,10 @@ def test_rewards_over_checked_steps_are_refused_beside_a_control() -> None:
     assert load_config((), process).reward.control == "none"
     with pytest.raises(ConfigError, match="tell a control arm what is right"):
         load_config((), {**process, "reward.control": "random"})
+
+
+def test_the_page_names_every_control() -> None:
+    page = (Path(__file__).parents[2] / "docs/concepts/controls.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(\w+)` \|", page.split("## How")[1], re.M)
+    assert tuple(shown) == CONTROLS
+    assert f"--controls {','.join(CONTROLS)}" in page
