@@ -44,10 +44,17 @@ def test_a_rest_counts_only_when_all_of_it_comes() -> None:
     assert more.verbatim == 6  # case, marks and what comes after do not matter
 
 
-def test_ends_that_anybody_completes_are_left_out() -> None:
-    behind = " how many boxes does the whole shop hold at night"
+def test_an_end_that_most_share_is_taken_off() -> None:
+    behind = "\n\nPut the final answer in  a box."
     same = [(f"row {i}", text + behind) for i, text in enumerate(TEXTS)]
-    found = probe("m", same, lambda begin, most: behind)
+    assert probe("m", same, by_heart) == probe("m", PLACED, by_heart)
+    assert probe("m", [*same[:5], PLACED[5]], by_heart).verbatim == 6
+
+
+def test_ends_that_anybody_completes_are_left_out() -> None:
+    ends = (" how many boxes does the whole shop hold at night", " and what do three of them cost in the other shop")
+    same = [(f"row {i}", f"{text.split()[0]} {text.split()[1]} {i}{ends[i % 2]}") for i, text in enumerate(TEXTS)]
+    found = probe("m", same, lambda begin, most: "")
     assert (found.probed, found.left_out) == (0, 6)
     assert "none was probed" in found.sentence()
     short = probe("m", [*PLACED, ("row 9", "what is three times four")], by_heart)

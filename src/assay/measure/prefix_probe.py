@@ -2,9 +2,9 @@
 
 The first 60 % of a prompt's words are given as plain text, without a chat template, and the model goes on greedily; a prompt is
 known when every word of the rest comes, in order (after Reasoning or Memorization?, arXiv 2507.10532: with 60 % of a MATH-500
-problem Qwen2.5-Math-7B gave the rest of 54.6 %). Departures: words instead of characters, and prompts whose rest is no
-content of their own are left out: fewer than five words, or a rest that other prompts end with too, which anybody completes
-who has seen two of them.
+problem Qwen2.5-Math-7B gave the rest of 54.6 %). Departures: words instead of characters; an end that most prompts share (the
+sentence that asks for a box) is taken off first; and prompts whose rest is no content of their own are left out: fewer than
+five words, or a rest that other prompts end with too, which anybody completes who has seen two of them.
 
 A high rate says that the model has seen these prompts, so that a gain on them proves little. A low one proves nothing: a
 paraphrase, or the answer alone, may still be known.
@@ -25,6 +25,7 @@ from assay.verify.text.words import words
 SHARE = 0.6
 LEAST = 5  # words of a rest
 TAIL = 5  # words by which two rests are one
+FEW = 4  # texts of which one can tell what they share
 EXAMPLES = 5
 
 Continue = Callable[[str, int], str]
@@ -78,7 +79,8 @@ def probe(model: str, texts: Sequence[tuple[str, str]], go_on: Continue, *, most
     """
     if not texts:
         raise UsageError("there is no prompt to probe")
-    cut = [(place, *_cut(text)) for place, text in texts]
+    end = _shared_end([text for _, text in texts])
+    cut = [(place, *_cut(text.rstrip().removesuffix(end) if end else text)) for place, text in texts]
     tails = Counter(_tail(rest) for _, _, rest in cut)
     own = [each for each in cut if len(words(each[2])) >= LEAST and tails[_tail(each[2])] == 1]
     chosen = sorted(own, key=lambda each: derive(0, "probe", each[1]))[:most]
@@ -93,6 +95,25 @@ def probe(model: str, texts: Sequence[tuple[str, str]], go_on: Continue, *, most
             known.append(Known(place, begin, rest))
     begun = sum(shares) / len(shares) if shares else 0.0
     return ProbeReport(model, len(chosen), len(known), begun, len(cut) - len(own), tuple(known[:EXAMPLES]))
+
+
+def _shared_end(texts: Sequence[str]) -> str:
+    """The longest run of pieces, as it is written, that more than half of at least `FEW` texts end with; else nothing."""
+    if len(texts) < FEW:
+        return ""
+    found, size = "", 1
+    while True:
+        ends = Counter(end for text in texts if (end := _end(text.rstrip(), size)) is not None)
+        best, count = max(ends.items(), key=lambda each: each[1], default=("", 0))
+        if 2 * count <= len(texts):
+            return found
+        found, size = best, size + 1
+
+
+def _end(text: str, pieces: int) -> str | None:
+    """The last so many pieces with the white space before them; None where the text has no more than these."""
+    before = text.rsplit(maxsplit=pieces)
+    return text[len(before[0]) :] if len(before) > pieces else None
 
 
 def _cut(text: str) -> tuple[str, str]:
