@@ -4,6 +4,7 @@ PIPELINE/
   recipe.json              the resolved recipe, with its sha256
   stages/NAME/             one folder a stage
     manifest.json          written last: without it the stage is not done, and what lies there is taken up again
+    begun.json             until then: the settings and inputs that the stage is being made with
     samples.jsonl ...      what the stage sampled, kept and removed (its own file says what)
     run/                   RL: a whole run folder (core/run_folder)
     model/                 the policy, student or reward model that it made, where no checkpoint of `run` is it
@@ -26,6 +27,7 @@ from assay.core.records import sha256_of, write_json
 from assay.core.types import Json
 
 MANIFEST = "manifest.json"
+BEGUN = "begun.json"
 ZERO = "-zero"
 """What the folder of the arm without a cold start is called by, beside that of the arm with it."""
 
@@ -76,8 +78,20 @@ class StageFolder:
         except (OSError, ValueError, TypeError) as error:
             raise RunFolderError(f"{self.path} is no finished stage: its {MANIFEST} cannot be read ({error})") from None
 
+    def begin(self, config: Mapping[str, Json], inputs: Mapping[str, str]) -> None:
+        """Write down what the stage is being made with: what lies here goes with that alone."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / BEGUN, {"config": config, "inputs": inputs})
+
+    def begun(self) -> dict[str, Json] | None:
+        """What a stage that was never finished was being made with."""
+        file = self.path / BEGUN
+        found: dict[str, Json] | None = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        return found
+
     def finish(self, manifest: Manifest) -> Manifest:
         write_json(self.path / MANIFEST, manifest)
+        (self.path / BEGUN).unlink(missing_ok=True)
         return self.manifest()
 
     @property

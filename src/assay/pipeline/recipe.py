@@ -51,12 +51,7 @@ def load_recipe(files: Iterable[Path], overrides: Iterable[str] | Mapping[str, J
     files = tuple(files)
     raw = merge(files, overrides).values
     schema = schema_of(raw.get(STAGES), [str(each) for each in files])
-    shared: dict[str, Json] = {
-        STAGES: {
-            name: {key: raw[key] for key in sections_of(KINDS[table[KIND]]) if isinstance(raw.get(key), Mapping)}
-            for name, table in raw[STAGES].items()
-        }
-    }
+    shared: dict[str, Json] = {STAGES: {name: _shared(raw, table) for name, table in raw[STAGES].items()}}
     recipe = validate(schema, merge(files, overrides, shared, schema))
     check_names(recipe)
     return recipe
@@ -105,6 +100,17 @@ def check_names(recipe: Recipe) -> None:
         before[name] = stage
     if recipe.base is not None and (recipe.base not in before or before[recipe.base].makes != "policy"):
         raise ConfigError(f"base: {recipe.base!r} is no stage that makes a policy")
+
+
+def _shared(raw: Mapping[str, Json], table: Mapping[str, Json]) -> dict[str, Json]:
+    """What the recipe says for all that this stage takes over: not the options of another source than its own."""
+    own = table.get("tasks")
+    is_other = isinstance(own, Mapping) and "source" in own
+    return {
+        key: raw[key]
+        for key in sections_of(KINDS[table[KIND]])
+        if isinstance(raw.get(key), Mapping) and not (key == "tasks" and is_other)
+    }
 
 
 def _check_name(where: str, name: str) -> None:

@@ -203,11 +203,13 @@ def _finish(
     config |= {"stage": work.stage.model_dump(mode="json")}
     if folder.is_done:
         manifest = folder.manifest()
-        _refuse_change(manifest, config, inputs)
+        _refuse_change(name, manifest.config, manifest.inputs, config, inputs)
         listen(StageTaken(manifest))
     else:
         began = perf_counter()
-        folder.path.mkdir(parents=True, exist_ok=True)
+        if (before := folder.begun()) is not None:
+            _refuse_change(name, before["config"], before["inputs"], config, inputs)
+        folder.begin(config, inputs)
         result: Result = run()
         made = base or (None if result.made is None else Made(name, str(result.made), fingerprint_of(result.made)))
         metrics = dict(result.metrics)
@@ -274,14 +276,21 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refuse_change(manifest: Manifest, config: Mapping[str, Json], inputs: Mapping[str, str]) -> None:
-    changed = [f"input {key}" for key in {*inputs, *manifest.inputs} if inputs.get(key) != manifest.inputs.get(key)]
-    if manifest.config_sha256 != sha256_of(config):
-        before, now = dict(leaves(manifest.config)), dict(leaves(config))
+def _refuse_change(
+    name: str,
+    old_config: Mapping[str, Json],
+    old_inputs: Mapping[str, str],
+    config: Mapping[str, Json],
+    inputs: Mapping[str, str],
+) -> None:
+    """What lies in a stage's folder goes with the settings and inputs that it was made with. Raises RunFolderError."""
+    changed = [f"input {key}" for key in {*inputs, *old_inputs} if inputs.get(key) != old_inputs.get(key)]
+    if sha256_of(old_config) != sha256_of(config):
+        before, now = dict(leaves(old_config)), dict(leaves(config))
         keys = [key for key in {*before, *now} if before.get(key) != now.get(key)]
         changed += [key.removeprefix("stage.") for key in keys]
     if changed:
         raise RunFolderError(
-            f"stage {manifest.stage} was made with other settings ({', '.join(sorted(changed)[:4])}): "
-            f"--from {manifest.stage} makes it and what follows anew"
+            f"stage {name} was made with other settings ({', '.join(sorted(changed)[:4])}): "
+            f"--from {name} makes it and what follows anew"
         )
