@@ -47,7 +47,7 @@ from assay.verify.pool import JudgePool, JudgeRequest
 OPERATIONS, STEP = 5, 3  # of a chain of level 2; characters of a step
 LONGEST = OPERATIONS * (STEP + 1) + 3
 SIZES = (1, 2, 4, 8, 16)
-FIT = {"learning_rate": 1e-3, "batch_size": 64, "warmup_steps": 10, "epochs": 2}
+FIT = {"learning_rate": 2e-3, "batch_size": 64, "warmup_steps": 20, "epochs": 3}
 
 
 def ends_of(text: str) -> list[int]:
