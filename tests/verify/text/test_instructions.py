@@ -62,6 +62,11 @@ def test_the_golden_set_is_large_enough() -> None:
         assert counts[name, "fail"] >= 5, name
 
 
+def test_letters_are_counted_one_by_one() -> None:
+    verdict = judge("instructions", {"checks": [{"id": "change_case:english_capital"}]}, "AB 1 C!")
+    assert verdict.evidence["checks"][0]["found"] == {"letters": 3}
+
+
 def test_ifevals_24_have_its_names_and_arguments() -> None:
     assert len(IFEVAL) == 24
     assert {name: set(INSTRUCTIONS[name].arguments) for name in IFEVAL} == IFEVAL

@@ -57,6 +57,7 @@ def test_what_is_left_out(text: str, counted: int) -> None:
     ("response", "found"),
     [
         ("plain", "plain"),
+        ("<think>a<think>b</think>c</think>d", "a\nb\nc"),
         ("<think>a</think>b", "a"),
         ("a</think>b", "a"),
         ("<think>a", "a"),
