@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test install clean
+.PHONY: demo pipeline test install clean
 
 demo: $(VENV)/.train
 	@$(BIN)/assay demo
+
+# The whole recipe on a tiny decoder: four stages, reward models, DPO, distillation, gates. A second call goes on where one was stopped.
+pipeline: $(VENV)/.train
+	@$(BIN)/assay pipeline r1_tiny --out runs/r1_tiny $(if $(wildcard runs/r1_tiny/recipe.json),--resume)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal
