@@ -189,6 +189,14 @@ def test_what_sqlite_reads_is_run(query: str) -> None:
         assert run(each.instance, read_query(query), read.contract).width > 0
 
 
+def test_the_words_of_the_present_are_texts_like_any_other_without_a_date_function() -> None:
+    assert judge("sql", truth(), "SELECT a, b FROM t WHERE b NOT IN ('now', 'utc')").is_pass
+    assert not judge(
+        "sql", truth(), "SELECT a, b FROM t WHERE b NOT IN ('now', 'utc') AND date('2024-01-01') > ''"
+    ).is_pass
+    assert judge("sql", truth(), "SELECT a, b FROM t WHERE date('2024-01-01') > ''").is_pass
+
+
 def test_hostile_queries_are_refused_and_none_holds_us() -> None:
     rows = [json.loads(line) for line in HOSTILE.read_text(encoding="utf-8").splitlines()]
     assert len(rows) >= 40
