@@ -26,6 +26,11 @@ def test_golden(row: dict[str, Any]) -> None:
     assert verdict.outcome.value == row["expect"], (row["why"], dict(verdict.evidence))
 
 
+def test_a_fence_ends_a_sentence() -> None:
+    assert count_words("かな 漢字", "ja") == (4, 4, {})
+    assert count_words("かな ```x``` 漢字", "ja") == (2, 4, {"Han": 2})  # Han alone, with no kana beside them
+
+
 def test_the_score_is_the_share() -> None:
     verdict = judge("language", {"language": "zh", "at_least": 0.5}, "一二三 ok")
     assert (verdict.outcome, verdict.score) == (Outcome.PASS, 0.75)
