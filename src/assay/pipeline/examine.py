@@ -64,7 +64,10 @@ def parts_of(recipe: Recipe) -> dict[str, TaskSource]:
     """The held-out tasks by domain; sources of one domain are alternatives, and the first is taken."""
     source = load_source(recipe.tasks, "held_out", recipe.seed)
     parts = source.parts if isinstance(source, Mixture) else (source,)
-    return {domain_of(recipe, each.name): each for each in reversed(parts)}
+    found: dict[str, TaskSource] = {}
+    for each in parts:
+        found.setdefault(domain_of(recipe, each.name), each)
+    return found
 
 
 def _examine(work: Work, made: Made, evaluations: Path, answers: Path, scores: Path) -> None:

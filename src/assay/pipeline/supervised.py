@@ -153,7 +153,8 @@ def tables(drawn: Sequence[Answer], kept: Sequence[Answer], found: Sifted, domai
     }
 
 
-BANDS = ("never right", "rarely (up to a quarter)", "sometimes", "mostly (over three quarters)", "always right")
+BANDS = ("never right", "rarely right", "sometimes right", "mostly right", "always right")
+"""None, up to a quarter, up to three quarters, more, and all of a prompt's samples."""
 
 
 def band(share: float) -> str:

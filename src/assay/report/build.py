@@ -154,7 +154,7 @@ def _links(body: str) -> str:
         "results": "Results",
         "curves": "Training",
         "answers": "Answers",
-        "data": "Data",
+        "learnt": "Data",
         "alarms": "Alarms",
         "audit": "Audit",
         "second": "Second opinion",

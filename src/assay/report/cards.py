@@ -9,11 +9,11 @@ from assay.core.pipeline_folder import Manifest
 from assay.core.types import Json
 
 KINDS = {
-    "base": "the model that everything starts from",
+    "base": "as it comes",
     "sft": "SFT",
     "rl": "GRPO",
-    "reject": "rejection sampling, SFT",
-    "final_rl": "GRPO, rules and reward models",
+    "reject": "samples, SFT",
+    "final_rl": "GRPO, two rewards",
     "reward_model": "Bradley-Terry",
     "dpo": "DPO",
     "distill": "distillation",

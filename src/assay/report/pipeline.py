@@ -59,7 +59,7 @@ def pipeline_page(folder: PipelineFolder, stages: Sequence[Shown]) -> str:
             side_by_side(stages),
             "Greedy answers to held-out prompts; where nothing judges a prompt, no verdict stands beside it.",
         ),
-        section("data", "What was learnt from", learnt_from(stages)),
+        section("learnt", "What was learnt from", learnt_from(stages)),
         section("config", "Recipe and fingerprints", fingerprints(stages) + _folded(recipe)),
     ]
     return page(str(recipe.get("name", folder.path.name)), join(sections), charts, [], [], STYLES)

@@ -82,8 +82,7 @@ def _card(
     if stage.run is not None:
         link = f"stages/{manifest.stage}/run/report.html"
         title = f'<a href="{safe(link)}" title="the page of its training run">{title}</a>'
-    origin = titles.get(manifest.start or "")
-    start = f'<p class="from">from {safe(origin)}</p>' if origin else '<p class="from">&nbsp;</p>'
+    start = f'<p class="from">{safe(_origin(manifest, titles)) or "&nbsp;"}</p>'
     facts = join(
         f"<div><dt>{safe(name)}</dt><dd>{safe(value)}</dd></div>"
         for name, value in card.figures
@@ -96,6 +95,17 @@ def _card(
         f"<h3>{title}</h3>{start}{_score(stage, by_name)}{_bars(card, domains)}"
         f'<dl class="small">{facts}<div><dt>time</dt><dd>{_clock(manifest.seconds)}</dd></div></dl></li>'
     )
+
+
+def _origin(manifest: Manifest, titles: Mapping[str, str]) -> str:
+    """Where the stage's policy comes from, in words."""
+    if manifest.kind == "gate":
+        sides = [str(manifest.metrics.get(key, "")) for key in ("baseline", "candidate")]
+        return " against ".join(titles.get(each, each) for each in reversed(sides))
+    before = titles.get(manifest.start or "", "")
+    if manifest.kind == "distill":
+        return f"taught by {before}"
+    return f"from {before}" if before else ""
 
 
 def gate_badge(manifest: Manifest) -> str:

@@ -138,7 +138,7 @@ def make(options: FunctionsOptions, split: Split, seed: int) -> ListedTasks:
         for b in sizes
         if a != b
         for each in FAMILIES[family](a, b)
-        if split_of(f"functions:{each.family}-{each.name}") == split
+        if split_of(f"functions:{each.asked}") == split
     ]
     unique = list({each.question: each for each in found}.values())
     unique.sort(key=lambda each: derive(0 if split == "held_out" else seed, "functions", each.family, each.name))
