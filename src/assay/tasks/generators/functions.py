@@ -28,7 +28,7 @@ RANGES = {1: range(2, 8), 2: range(2, 13), 3: range(2, 26)}
 NUMBERS, TEXTS, LISTS = (
     (0, 1, 7, 12, -3),
     ("walk", "a", "hello world", "Zoo"),
-    ([3, 9, 1], [5], [2, 2, 8, 14], [30, 4]),
+    ([3, 9, 1], [5], [2, 2, 8, 14], list(range(1, 27))),  # the last has a neighbour of every threshold
 )
 ENDINGS = ("ing", "ed", "!", "s", "er", "?", "ly", "...")
 
