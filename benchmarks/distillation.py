@@ -66,7 +66,8 @@ def one_seed(seed: int, folder: Path, options: argparse.Namespace) -> Any:
         "rollout.batch_size": 128,
         "rollout.judge_workers": 1,
         "learn.steps": options.steps,
-        "learn.learning_rate": 1e-3,
+        "learn.collapse": {"kind": "none"},
+        "learn.learning_rate": 3e-4,
         "evaluate.problems": 128,
         "evaluate.samples": 8,
         "evaluate.k": [1, 2, 4, 8],
@@ -111,7 +112,7 @@ def shown_table(results: dict[int, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=40, help="of RLVR, which set the budget")
+    parser.add_argument("--steps", type=int, default=300, help="of RLVR, which set the budget")
     parser.add_argument("--teacher-loss", type=float, default=0.03, help="nats a token")
     parser.add_argument("--student-loss", type=float, default=0.25, help="nats a token")
     parser.add_argument("--out", type=Path, help="a folder to keep")
