@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from assay.core.errors import GateRefused
+from assay.core.errors import ConfigError, GateRefused, did_you_mean
 from assay.pipeline.recipe import Recipe, load_recipe
 from assay.pipeline.run import Choice, run_pipeline
 from assay.recipes import find_pipeline, pipeline_names
@@ -44,7 +44,7 @@ def pipeline(
     """Run a whole recipe: cold start, reasoning RL, rejection sampling, final RL, and what else it names."""
     from assay.core.pipeline_folder import ZERO
 
-    chosen = load_recipe(map(find_pipeline, recipe), overrides or ())
+    chosen = load_recipe(map(find, recipe), overrides or ())
     console = Console(stderr=as_json)
     if dry_run:
         from assay.cli.pipeline_plan import show_plan
@@ -56,6 +56,16 @@ def pipeline(
     result = run(chosen, folder, choice, console, resume=resume or start_from is not None, go_on=go_on)
     if as_json:
         typer.echo(json.dumps(result))
+
+
+def find(layer: Path) -> Path:
+    """Raises ConfigError for what is neither a file nor a built-in recipe."""
+    found = find_pipeline(layer)
+    if not found.exists() and found.suffix != ".toml":
+        known = pipeline_names()
+        hint = did_you_mean(str(layer), known) or f"; there are {', '.join(known)}"
+        raise ConfigError(f"{layer}: neither a file nor a built-in recipe{hint}")
+    return found
 
 
 def run(
