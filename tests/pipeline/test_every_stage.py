@@ -98,9 +98,13 @@ def test_general_prompts_join_late_and_are_paid_by_their_reward_model(made):
     assert all("helpful" not in row["parts"] for row in rows if row not in general)
 
 
-def test_the_student_is_smaller(made):
+def test_the_student_is_smaller_and_goes_on_under_its_teachers_eyes(made):
     metrics = manifests(made)["distill"].metrics
     assert metrics["parameters"] < metrics["teacher_parameters"] / 2
+    assert metrics["on_policy_steps"] == 2
+    stage = made.stage("distill")
+    before, after = (load_file(folder / "model.safetensors") for folder in (stage.path / "model", stage.made))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
 def test_the_page_holds_the_stages_their_gates_and_the_answers_side_by_side(made):

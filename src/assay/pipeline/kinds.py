@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from assay.core.config import ModelConfig, RolloutConfig, RunConfig, SandboxConfig, TasksConfig
+from assay.core.config import RolloutConfig, RunConfig, SandboxConfig, TasksConfig
 from assay.core.fitting import DistillConfig, PreferenceConfig, RewardModelConfig, SftConfig
 from assay.core.section import Section
 from assay.pipeline.filters import FilterConfig
@@ -289,7 +289,7 @@ class DistillStage(Samples):
     makes: ClassVar[Makes] = "nothing"  # of what later stages could start from: the student is another model
 
     kind: Literal["distill"] = "distill"
-    student: ModelConfig = Field(ModelConfig(), description="the model that learns, where `scratch` builds none")
+    student: str = Field("smollm2", description="the model that learns (a name or folder), where `scratch` builds none")
     scratch: Scratch | None = Field(None, description="a student built from nothing")
     sample: Sampled = Sampled()
     filters: FilterConfig = FilterConfig()

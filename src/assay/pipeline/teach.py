@@ -6,15 +6,21 @@ divergence on the student's own samples) comes after it where the recipe asks fo
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from assay.core.types import Json
+from assay.core.fitting import DistillConfig
+from assay.core.types import Json, Message
 from assay.pipeline.kinds import DistillStage
 from assay.pipeline.sampled import sample_answers
-from assay.pipeline.stage import Made, Result, Work
-from assay.pipeline.supervised import EXAMPLES, SAMPLES, fine_tune, kept_of
+from assay.pipeline.stage import Made, Result, Work, model_of
+from assay.pipeline.supervised import EXAMPLES, SAMPLES, fine_tune, kept_of, thinned
 from assay.pipeline.trusted import trust
 from assay.tasks.load import load_source, select
+
+ON_POLICY = "on-policy"
 
 
 def run_distill(work: Work) -> Result:
@@ -23,17 +29,41 @@ def run_distill(work: Work) -> Result:
     trust(work, tasks)
     drawn = sample_answers(work, work.start.model, tasks, stage.sample, work.folder / SAMPLES)
     examples, details = kept_of(work, drawn, stage.filters, work.folder / EXAMPLES)
-    student = Made("student", stage.student.name, "")
-    made = fine_tune(_from(work, student), examples, details, stage.scratch)
-    metrics = {**made.metrics, "parameters": parameters(made.made) if made.made else None}
+    made = fine_tune(replace(work, start=Made("student", stage.student, "")), examples, details, stage.scratch)
+    folder, metrics, details = work.folder / "model", dict(made.metrics), dict(made.details)
+    if stage.on_policy is not None:
+        losses = go_on(work, stage.on_policy, folder, work.folder / ON_POLICY, [task.prompt for task in tasks])
+        folder = work.folder / ON_POLICY
+        metrics |= {"on_policy_steps": len(losses), "divergence": losses[-1]}
+        details["on_policy"] = thinned(losses)
+    metrics["parameters"] = parameters(folder)
     metrics["teacher_parameters"] = parameters(Path(work.start.model)) if Path(work.start.model).is_dir() else None
-    return Result(made.made, metrics, made.details)
+    return Result(folder, metrics, details)
 
 
-def _from(work: Work, student: Made) -> Work:
-    from dataclasses import replace
+def go_on(
+    work: Work, how: DistillConfig, student: Path, out: Path, prompts: Sequence[tuple[Message, ...]]
+) -> list[float]:
+    """On-policy distillation of the student in a folder, into another; the divergence of each step, nats a token.
 
-    return replace(work, start=student)
+    Raises ConfigError where the two read different tokens.
+    """
+    from assay.learn.distill import distill
+    from assay.model.load import load_model, save_model
+
+    ours, theirs = (load_model(model_of(work.recipe, name)) for name in (str(student), work.start.model))
+    done = distill(
+        ours,
+        theirs,
+        prompts,
+        how,
+        seed=work.seed,
+        folder=work.folder / "on-policy-fit",
+        progress=lambda step, numbers: work.say("fit", f"divergence {numbers['loss']:.3f}", step, None),
+    )
+    save_model(ours.model, ours.tokenizer, out)
+    shutil.rmtree(work.folder / "on-policy-fit")
+    return done.losses
 
 
 def parameters(folder: Path) -> Json:
