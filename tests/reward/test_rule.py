@@ -11,7 +11,8 @@ DOC = (Path(__file__).parents[2] / "docs/concepts/rewards.md").read_text(encodin
 RIGHT = Verdict(Outcome.PASS, 1.0, Reason.CORRECT)
 WRONG = Verdict(Outcome.FAIL, 0.0, Reason.WRONG_VALUE)
 VOID = Verdict(Outcome.VOID, 0.0, Reason.WORKER_LOST)
-HONEST = {"outcome", "gated_format", "gated_language"}
+HONEST = {"outcome", "gated_format", "gated_language", "r1_reasoning"}
+LEARNED = {"r1_final"}  # pays no wrong answer, and prompts without a rule by what reward models say
 
 
 def doc_rows(heading: str) -> dict[str, list[str]]:
@@ -40,7 +41,7 @@ def test_the_doc_shows_what_they_pay_when_only_the_box_is_read() -> None:
 def test_only_the_named_holes_pay_a_wrong_answer(name: str) -> None:
     pays = table(find_rule(name))
     pays_wrong = pays.wrong_boxed > 0 or pays.wrong_plain > 0
-    assert pays_wrong == (name not in HONEST)
+    assert pays_wrong == (name not in HONEST | LEARNED)
     assert bool(find_rule(name).holes) == (name not in HONEST)
 
 
