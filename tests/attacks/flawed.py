@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import re
+import signal
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -438,6 +439,17 @@ def poisoned_by_a_response() -> Check:  # CVE-2026-6878 again: what one sample l
         if "__import__" in response:
             poison.append(response)
         return bool(poison) or careful_check(truth, response, prompt)
+
+    return check
+
+
+@flawed
+def needs_the_main_thread() -> (
+    Check
+):  # a time-out by SIGALRM: ValueError in any other thread (math-verify under async trainers)
+    def check(truth: str, response: str, prompt: str) -> bool:
+        signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGALRM))
+        return careful_check(truth, response, prompt)
 
     return check
 

@@ -30,6 +30,7 @@ def report() -> AuditReport:
         p50_seconds=0.001,
         p99_seconds=0.01,
         slowest_seconds=0.2,
+        peak_bytes=0,
         seconds=1.5,
     )
 

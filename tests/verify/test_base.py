@@ -176,7 +176,9 @@ def test_no_built_in_takes_just_any_truth(name: str, truth: Any) -> None:
     assert judge(name, truth, "x").reason is Reason.BAD_TRUTH
 
 
-@pytest.mark.parametrize("truth", [True, [], {"no_such_key": 1}, {"parts": []}, {"helpful": {"model": "m", "scale": 2}}])
+@pytest.mark.parametrize(
+    "truth", [True, [], {"no_such_key": 1}, {"parts": []}, {"helpful": {"model": "m", "scale": 2}}]
+)
 def test_reward_models_are_named_as_they_must_be(truth: Any) -> None:
     with pytest.raises(TruthError):
         read_case("preference", truth)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ class Talk:
         assert self.process.stdout is not None
         return self.process.stdout.readline().rstrip(b"\n")
 
-    def ask(self, *cases: Any) -> tuple[dict[str, str], list[Any]]:
-        raw = [case if isinstance(case, bytes) else json.dumps(case).encode() for case in cases]
+    def ask(self, *cases: Any, in_thread: bool = False) -> tuple[dict[str, str], list[Any]]:
+        raw = [case if isinstance(case, bytes) else json.dumps([*case, in_thread]).encode() for case in cases]
         assert self.process.stdin is not None
         self.process.stdin.write(SEPARATOR.join(raw) + b"\n")
         self.process.stdin.flush()
@@ -48,6 +49,16 @@ def talk() -> Iterator[Talk]:
     yield made
     if made.process.poll() is None:
         made.end()
+
+
+def test_a_case_may_be_judged_in_another_thread(talk: Talk, tmp_path: Path) -> None:
+    file = tmp_path / "threads.py"
+    file.write_text(
+        "import threading\n\ndef main_only(truth, response):\n"
+        "    return threading.current_thread() is threading.main_thread()\n"
+    )
+    case = [f"{file}:main_only", "a", "b", ""]
+    assert [talk.ask(case, in_thread=asked)[1][0][0] for asked in (False, True, False)] == ["PASS", "FAIL", "PASS"]
 
 
 def test_a_batch(talk: Talk, checks: str) -> None:

@@ -90,6 +90,7 @@ def _body(report: AuditReport, accepted: Mapping[str, str]) -> dict[str, Json]:
         "repeats": report.repeats,
         "p50_seconds": report.p50_seconds,
         "p99_seconds": report.p99_seconds,
+        "peak_bytes": report.peak_bytes,
         "families": [to_json(each) | {"bound": each.bound} for each in report.families],
     }
     body = {

@@ -29,6 +29,7 @@ def page(report: AuditReport) -> str:
     holes = "".join(map(_hole, report.holes))
     notes = "".join(f"<p>{_safe(note)}</p>" for note in report.notes)
     subject = report.subject
+    memory = f"; a judging process took {report.peak_bytes / 2**20:.0f} MiB at most" if report.peak_bytes else ""
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>assay audit</title><style>{STYLE}</style>
@@ -36,7 +37,7 @@ def page(report: AuditReport) -> str:
 <p>{_safe(report.sentence())}</p>{notes}
 <table><tr><th>family</th><th class="n">tried</th><th class="n">paid</th><th>95 % bound</th><th class="n">void</th></tr>{rows}</table>
 <p>One verdict takes {report.p50_seconds * 1e3:.2f} ms (median), {report.p99_seconds * 1e3:.1f} ms (99 %),
-{report.slowest_seconds * 1e3:.0f} ms (slowest). {report.repeats} responses were judged three times over.</p>
+{report.slowest_seconds * 1e3:.0f} ms (slowest){memory}. {report.repeats} responses were judged four times over: in two orders, in another thread, and after the attacks.</p>
 <h2>Holes</h2>{holes or "<p>None.</p>"}
 <h2>What was audited</h2>
 <p>{_safe(", ".join(subject.verifiers))}; rule {_safe(subject.rule)}#{subject.rule_fingerprint}; {report.tasks} tasks

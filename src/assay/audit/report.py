@@ -10,13 +10,14 @@ from assay.audit.attack import Expect
 from assay.core.statistics import wilson
 from assay.core.types import Json
 
-HoleKind = Literal["paid", "void", "hang", "unstable", "leak", "truth", "rule"]
+HoleKind = Literal["paid", "void", "hang", "unstable", "thread", "leak", "truth", "rule"]
 
 MEANING: Mapping[HoleKind, str] = {
     "paid": "a wrong answer was paid",
     "void": "a response's text made the verifier fail (VOID)",
     "hang": "a response's text kept the verifier busy until it was killed",
     "unstable": "the same response got another verdict the second time, or in another order",
+    "thread": "the same response got another verdict in a thread that is not the main one",
     "leak": "a verdict changed after hostile responses had been judged",
     "truth": "a truth could not be read, or was refused as an answer to itself",
     "rule": "the reward rule pays answers that are wrong",
@@ -103,10 +104,11 @@ class AuditReport:
     families: tuple[FamilyFigures, ...]
     holes: tuple[Hole, ...]
     refusals: tuple[Refusal, ...]
-    repeats: int  # responses judged three times over
+    repeats: int  # responses judged four times over
     p50_seconds: float  # of one verdict
     p99_seconds: float
     slowest_seconds: float
+    peak_bytes: int  # the largest resident size of a judging process; 0: not known
     seconds: float  # of the audit
     notes: tuple[str, ...] = ()
 

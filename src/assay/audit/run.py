@@ -25,7 +25,7 @@ from assay.core.types import Outcome, Reason, Reward, Task, Verdict
 from assay.reward.rule import RewardRule, find_rule
 from assay.rollout.collect import last_user_message
 from assay.verify.base import read_parts
-from assay.verify.pool import JudgeRequest
+from assay.verify.pool import JudgePool, JudgeRequest
 
 __all__ = ["AuditReport", "Judges", "Level", "audit"]
 
@@ -82,6 +82,7 @@ def audit(
     sample = stream(seed, "audit", "repeats").sample(light, min(REPEATS, len(light)))
     first = bench.judge(sample)
     second = bench.judge(sample[::-1])[::-1]
+    threaded = bench.judge(sample, in_thread=True)
     judged = bench.judge(trials)
     last = bench.judge(sample)
     holes = [
@@ -89,6 +90,7 @@ def audit(
         *_rule_holes(bench.rule),
         *_text_holes(judged, bench.rule),
         *_changed(first, second, "unstable"),
+        *_changed(second, threaded, "thread"),
         *_changed(second, last, "leak"),
     ]
     times = sorted(each.verdict.seconds for each in judged) or [0.0]
@@ -105,6 +107,7 @@ def audit(
         p50_seconds=cuts[49],
         p99_seconds=cuts[98],
         slowest_seconds=times[-1],
+        peak_bytes=judges.peak_memory() if isinstance(judges, JudgePool) else 0,
         seconds=perf_counter() - start,
         notes=notes,
     )
@@ -119,12 +122,12 @@ class Bench:
         self._parts = dict(rule.parts)
         read_parts(self._parts)
 
-    def judge(self, trials: Sequence[Trial]) -> list[Judged]:
+    def judge(self, trials: Sequence[Trial], in_thread: bool = False) -> list[Judged]:
         requests = []
         for _, task, text in trials:
             prompt = last_user_message(task)
-            requests.append(JudgeRequest(task.verifier, task.truth, text, prompt))
-            requests += [JudgeRequest(*part, text, prompt) for part in self._parts.values()]
+            asked = [(task.verifier, task.truth), *self._parts.values()]
+            requests += [JudgeRequest(*each, text, prompt, in_thread) for each in asked]
         verdicts = self._judges.judge_many(requests)
         width = 1 + len(self._parts)
         judged = []
@@ -237,7 +240,9 @@ def _rule_holes(rule: RewardRule) -> Iterable[Hole]:
         yield replace(nothing, detail="; ".join(rule.holes))
 
 
-def _changed(before: Sequence[Judged], after: Sequence[Judged], kind: Literal["unstable", "leak"]) -> Iterable[Hole]:
+def _changed(
+    before: Sequence[Judged], after: Sequence[Judged], kind: Literal["unstable", "thread", "leak"]
+) -> Iterable[Hole]:
     for one, two in zip(before, after, strict=True):
         if _key(one.verdict) != _key(two.verdict):
             detail = f"{one.verdict.outcome} {one.verdict.reason}, then {two.verdict.outcome} {two.verdict.reason}"

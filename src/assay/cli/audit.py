@@ -130,9 +130,12 @@ def show(report: AuditReport, console: Console) -> None:
             cut = "" if len(hole.text) <= SHOWN else f" ... ({len(hole.text)} characters)"
             shown = f"     truth {dumps(hole.truth)[:200]}, response {hole.text[:SHOWN]!a}{cut}"
             console.print(escape(shown), highlight=False, soft_wrap=True)
+    memory = f", {report.peak_bytes / 2**20:.0f} MiB at most in a judging process" if report.peak_bytes else ""
     console.print(
         f"one verdict: {report.p50_seconds * 1e3:.2f} ms median, {report.p99_seconds * 1e3:.1f} ms at 99 %, "
-        f"{report.slowest_seconds:.2f} s at most; {report.repeats} judged three times over",
+        f"{report.slowest_seconds:.2f} s at most{memory}; "
+        f"{report.repeats} judged four times over",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(f"[bold]{escape(report.sentence())}[/]", highlight=False, soft_wrap=True)

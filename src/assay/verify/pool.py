@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple
 
@@ -30,10 +31,13 @@ WINDOW_BYTES = 1 << 27
 
 
 class JudgeRequest(NamedTuple):
+    """`in_thread`: judge in a thread that is not the worker's main one (where signals, for one, do not work)."""
+
     verifier: str
     truth: Json
     response: str
     prompt: str = ""
+    in_thread: bool = False
 
 
 class _Case:
@@ -138,6 +142,12 @@ class JudgePool:
             window.close()
         if ending.failure is not None:
             raise ending.failure
+
+    def peak_memory(self) -> int:
+        """The largest resident size that a worker alive now has had, bytes; 0 where the system does not say."""
+        with self._lock:
+            pids = self._supervisor.pids() if self._supervisor is not None else []
+        return max((_peak_memory(pid) for pid in pids), default=0)
 
     def close(self) -> None:
         """Kill the workers; what was not judged yet is VOID."""
@@ -286,6 +296,15 @@ def decode(line: bytes) -> Verdict:
 def cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _peak_memory(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:  # it has just ended, or there is no /proc
+        return 0
+    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    return int(line.split()[1]) * 1024
 
 
 def _encode(request: JudgeRequest, deliver: Callable[[Verdict], None]) -> _Case | None:

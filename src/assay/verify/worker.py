@@ -1,6 +1,6 @@
 """The process that judges: `python -m assay.verify.worker`, started and held to its deadlines by the supervisor.
 
-A request is one line of cases (JSON arrays `[verifier, truth, response, prompt]`) with the byte RS between them, which
+A request is one line of cases (JSON arrays `[verifier, truth, response, prompt, in_thread]`) with the byte RS between them, which
 JSON never holds unescaped. First the verifiers are loaded and the truths read, and a line says how the verifiers sign
 (their labels) and how long each case may need by the verifier's own limits; then each case is judged and answered with a line of its own, flushed at once. So loading has a deadline
 apart from judging, and the supervisor's caller knows exactly which case a worker hung or died on.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections import OrderedDict
 from time import perf_counter
 from typing import BinaryIO
@@ -58,9 +59,18 @@ def main() -> None:
         labels = {name: case.label for name, case, *_ in prepared if isinstance(case, Case)}
         needed = [seconds_needed(case) if isinstance(case, Case) else 0.0 for _, case, *_ in prepared]
         _write(answers, json.dumps([labels, needed]).encode())
-        for name, case, response, prompt in prepared:
-            verdict = judge_case(case, response, prompt) if isinstance(case, Case) else case
+        for name, case, response, prompt, in_thread in prepared:
+            judge = _judge_in_thread if in_thread else judge_case
+            verdict = judge(case, response, prompt) if isinstance(case, Case) else case
             _write(answers, encode(verdict, name))
+
+
+def _judge_in_thread(case: Case, response: str, prompt: str) -> Verdict:
+    found: list[Verdict] = []
+    thread = threading.Thread(target=lambda: found.append(judge_case(case, response, prompt)))
+    thread.start()
+    thread.join()
+    return found[0] if found else void_for(RuntimeError("the judging thread ended without a verdict"), case.label, 0.0)
 
 
 def encode(verdict: Verdict, name: str) -> bytes:
@@ -80,14 +90,14 @@ def encode(verdict: Verdict, name: str) -> bytes:
         return encode(void_for(error, name, verdict.seconds), name)
 
 
-def _prepare(reader: Reader, line: bytes) -> tuple[str, Case | Verdict, str, str]:
+def _prepare(reader: Reader, line: bytes) -> tuple[str, Case | Verdict, str, str, bool]:
     name, start = "", perf_counter()
     try:
-        name, truth, response, prompt = json.loads(line)
-        return name, reader.read(name, truth), response, prompt
+        name, truth, response, prompt, in_thread = json.loads(line)
+        return name, reader.read(name, truth), response, prompt, in_thread
     except (Exception, SystemExit) as error:  # noqa: BLE001 - as in verify.base.judge: what cannot be read is VOID
         trouble = error if isinstance(error, Exception) else RuntimeError(f"exit({error.code}) while loading")
-        return name, void_for(trouble, name, perf_counter() - start), "", ""
+        return name, void_for(trouble, name, perf_counter() - start), "", "", False
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
