@@ -58,7 +58,7 @@ def test_a_case_may_be_judged_in_another_thread(talk: Talk, tmp_path: Path) -> N
         "    return threading.current_thread() is threading.main_thread()\n"
     )
     case = [f"{file}:main_only", "a", "b", ""]
-    assert [talk.ask(case, in_thread=asked)[1][0][0] for asked in (False, True, False)] == ["PASS", "FAIL", "PASS"]
+    assert [talk.ask(case, in_thread=asked)[1][0][0] for asked in (False, True, False)] == ["pass", "fail", "pass"]
 
 
 def test_a_batch(talk: Talk, checks: str) -> None:

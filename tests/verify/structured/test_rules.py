@@ -239,6 +239,17 @@ def test_what_an_expression_comes_to(expression: str, expected: Any) -> None:
     assert type(found) is type(expected)
 
 
+def test_objects_are_one_when_every_field_is() -> None:
+    rows = [{"id": "a", "n": 1}, {"id": "a", "n": 2}]
+    assert value("unique(answer.rows)", {"rows": rows}) is True
+    assert value("unique(answer.rows)", {"rows": [*rows, {"n": 1, "id": "a"}]}) is False
+    assert value("unique(answer.rows)", {"rows": [{"id": "a"}, {"id": "b"}, {"no": "a"}]}) is True
+
+
+def test_the_last_offset_of_a_day() -> None:
+    assert value("instant('2026-01-01T23:59:00+23:59') == instant('2026-01-01T00:00:00Z')") is True
+
+
 @pytest.mark.parametrize(
     ("expression", "detail", "place"),
     [
@@ -327,6 +338,8 @@ def test_what_an_expression_comes_to(expression: str, expected: Any) -> None:
         ("local_date(answer.day) == 1", "no instant", "answer.day"),
         ("local_time(answer.day) == 1", "not an instant", "answer.day"),
         ("days(answer.text) == 1", "not a number", "answer.text"),
+        ("instant('2026-01-01T00:00:00+05:60') == instant(answer.at)", "is no RFC 3339 instant", ""),
+        ("round(answer.half, 0, 'sideways') == 1", '"sideways" is no way to round', ""),
         ("has(answer.n.m)", "a number has no field", "answer.n.m"),
         ("has(answer.list['a'])", "a list has no item", 'answer.list["a"]'),
     ],

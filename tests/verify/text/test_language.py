@@ -35,6 +35,8 @@ def test_the_score_is_the_share() -> None:
     verdict = judge("language", {"language": "zh", "at_least": 0.5}, "一二三 ok")
     assert (verdict.outcome, verdict.score) == (Outcome.PASS, 0.75)
     assert verdict.evidence == {"share": 0.75, "words": 4, "others": {"Latin": 1}}
+    exactly = judge("language", {"language": "zh", "at_least": 0.75}, "一二三 ok")
+    assert exactly.outcome is Outcome.PASS
     less = judge("language", {"language": "zh"}, "一二三 ok")
     assert (less.outcome, less.reason, less.score) == (Outcome.FAIL, Reason.WRONG_FORM, 0.75)
 
