@@ -94,4 +94,4 @@ def test_what_is_a_verifier(name: str, yes: bool) -> None:
 
 def test_truths_that_cannot_be_guessed() -> None:
     with pytest.raises(UsageError, match="--tasks SOURCE"):
-        sample_tasks("sql")
+        sample_tasks("preference")

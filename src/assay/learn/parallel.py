@@ -230,6 +230,9 @@ class SplitJudges(JudgePool):
     def judge_many(self, requests: Sequence[JudgeRequest]) -> list[Verdict]:
         return self._ranks.share(requests, self._pool.judge_many)
 
+    def peak_memory(self) -> int:
+        return self._pool.peak_memory()
+
 
 def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     bucket: list[Tensor] = []

@@ -44,6 +44,9 @@ class PreferenceJudges(JudgePool):
         found = iter(self._judged(ours))
         return [next(found if request.verifier == NAME else others) for request in requests]
 
+    def peak_memory(self) -> int:
+        return self._pool.peak_memory()
+
     def close(self) -> None:
         self._pool.close()
 
