@@ -125,6 +125,17 @@ def test_rewind_drops_what_came_after(run: RunFolder) -> None:
     assert run.metrics.read_bytes() == once, "rewinding to where one stands changes nothing"
 
 
+def test_rewind_drops_what_a_killed_evaluation_left(run: RunFolder) -> None:
+    for step in (0, 4):
+        run.log_rollouts([replace(ROW, step=step), replace(ROW, step=step, split="held_out")])
+        run.log({"step": step, "kind": "train"})
+        run.log({"step": step, "kind": "evaluate"})
+    append_jsonl(run.evaluations, [{"step": 0, "kind": "before"}])  # killed before the second evaluation's own row
+    run.rewind(4)
+    assert [(row["step"], row["split"]) for row in run.read_rollouts()] == [(0, "train"), (0, "held_out"), (4, "train")]
+    assert [(row["step"], row["kind"]) for row in run.read_metrics()] == [(0, "train"), (0, "evaluate"), (4, "train")]
+
+
 def test_rewind_of_a_run_that_has_nothing_yet(run: RunFolder) -> None:
     run.rewind(0)
     assert sorted(path.name for path in run.path.iterdir()) == ["config.json"]

@@ -1,26 +1,21 @@
-"""Samples on disk, tables over them, the reward models' verifier, and the audit before anything is learnt."""
+"""Samples on disk, tables over them, and the audit before anything is learnt."""
 
 import json
-import math
 from types import SimpleNamespace
 
 import pytest
 
-from assay.core.errors import TruthError
 from assay.core.records import append_jsonl, to_json
 from assay.core.types import Message
-from assay.pipeline import preferred
 from assay.pipeline.filters import FilterConfig, sift
 from assay.pipeline.kinds import Sampled
 from assay.pipeline.preferences import apart
-from assay.pipeline.preferred import PreferenceVerifier, answer_of
 from assay.pipeline.reinforce import yields
 from assay.pipeline.reject import wanted
 from assay.pipeline.sampled import Answer, _done, read_answers
 from assay.pipeline.supervised import band, tables, thinned
 from assay.pipeline.trusted import one_of_each
 from assay.tasks.conversations import Pair
-from assay.verify.base import judge_case, read_case
 
 
 def answer(place, sample=0, *, outcome="pass", domain="warehouse", tokens=9):
@@ -112,38 +107,3 @@ def test_a_curve_of_losses_is_as_long_as_a_page_can_show():
 def test_every_domain_is_among_the_audited():
     tasks = [SimpleNamespace(source="a", id=n) for n in range(20)] + [SimpleNamespace(source="b", id=99)]
     assert [(each.source, each.id) for each in one_of_each(tasks, 4)] == [("a", 0), ("b", 99), ("a", 1), ("a", 2)]
-
-
-def test_reward_models_speak_through_their_verifier(monkeypatch):
-    asked = []
-
-    def scorer(folder):
-        def score(prompt, text):
-            asked.append((folder, prompt[0].content, text))
-            return {"h": 0.75, "s": 0.25, "nan": math.nan}[folder]
-
-        return score
-
-    monkeypatch.setattr(preferred, "scorer", scorer)
-    truth = {"helpful": {"model": "h", "scale": 0.5, "scope": "answer"}, "harmless": {"model": "s", "scale": 1.0}}
-    verdict = judge_case(read_case(PreferenceVerifier(), truth), "<think>first</think>then", "hello")
-    assert asked == [("h", "hello", "then"), ("s", "hello", "<think>first</think>then")]
-    assert verdict.is_pass
-    assert verdict.score == 0.5
-    assert verdict.verifier.startswith("preference@")
-    assert verdict.evidence["preference"]["helpful"] == {"score": 0.75, "scale": 0.5}
-    lost = judge_case(read_case(PreferenceVerifier(), {"odd": {"model": "nan"}}), "x")
-    assert lost.is_void
-    assert lost.reason == "not_finite"
-
-
-@pytest.mark.parametrize("truth", [None, {}, {"a": 3}, {"a": {"scale": 1}}, {"a": {"model": "m", "scope": "half"}}])
-def test_a_truth_that_names_no_model_is_refused(truth):
-    with pytest.raises(TruthError, match="preference"):
-        PreferenceVerifier().read(truth)
-
-
-def test_the_answer_stands_behind_the_reasoning():
-    assert answer_of("<think>a</think>\nb") == "b"
-    assert answer_of("no tags") == "no tags"
-    assert answer_of("<think>only</think>") == "<think>only</think>"

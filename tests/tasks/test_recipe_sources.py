@@ -109,7 +109,7 @@ def test_general_prompts_join_late_at_their_share():
         "general": {"source": "pocket_talk"},
         "joins_at": 40,
         "share": 0.25,
-        "verifier": "assay.pipeline.preferred:PreferenceVerifier",
+        "verifier": "preference",
         "models": models,
     }
     found = source("late", **options)

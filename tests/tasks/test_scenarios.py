@@ -157,7 +157,7 @@ def test_what_passes_is_right_by_the_oracle(name, is_right, level):
     found = source(name, "train", 2, level)
     seen = {True: 0, False: 0}
     for index in range(6):
-        plan, task = found.plan(index), found.task(index)
+        plan, task = found.drawn(index).plan, found.task(index)
         case, best = read_case(task.verifier, task.truth), Decimal(task.truth["reference"]["cost"])
         for changed in [task.truth["reference"], *changes(task.truth["reference"])]:
             verdict = judge_case(case, json.dumps(changed))
@@ -179,7 +179,7 @@ def test_the_invoice_is_recomputed():
     for level in LEVELS:
         found = source("invoice", "train", 3, level)
         for index in range(10):
-            invoice, answer = found.plan(index), found.task(index).truth["reference"]
+            invoice, answer = found.drawn(index).plan, found.task(index).truth["reference"]
             net = tax = Decimal(0)
             for line, (at, quantity) in zip(answer["lines"], invoice.lines, strict=True):
                 good = invoice.goods[at]
@@ -211,7 +211,7 @@ def test_no_other_invoice_passes():
 def test_the_best_route_is_the_best_of_all():
     found = source("route_plan", "held_out", level=3)
     for index in range(8):
-        plan, best = found.plan(index), Decimal(found.task(index).truth["reference"]["cost"])
+        plan, best = found.drawn(index).plan, Decimal(found.task(index).truth["reference"]["cost"])
         costs = []
         for route in all_routes(plan):
             for vehicle in plan.vehicles:
@@ -225,14 +225,14 @@ def test_the_best_route_is_the_best_of_all():
 def test_the_best_packing_is_the_best_of_all():
     found = source("packing", "held_out", level=3)
     for index in range(5):
-        assert cheapest_packing(found.plan(index)) == Decimal(found.task(index).truth["reference"]["cost"]) * 100
+        assert cheapest_packing(found.drawn(index).plan) == Decimal(found.task(index).truth["reference"]["cost"]) * 100
 
 
 def test_a_plan_that_is_only_feasible_fails_by_the_rule_that_says_so():
     for name in ("route_plan", "packing"):
         found, told = source(name, "train", 5, 3), 0
         for index in range(12):
-            plan, task = found.plan(index), found.task(index)
+            plan, task = found.drawn(index).plan, found.task(index)
             fit = next((each for each in getattr(plan, "vehicles", ()) if each.capacity >= plan.load), None)
             hidden = plan.answer(fit, plan.hidden) if name == "route_plan" else plan.answer(plan.hidden)
             if hidden["cost"] == task.truth["reference"]["cost"]:

@@ -155,11 +155,22 @@ class RunFolder:
             yield from read_jsonl(self.rollouts, broken_tail=True)
 
     def rewind(self, step: int) -> None:
-        """Drop every row after `step`, so that a resumed run writes them again: one row a step, whatever was killed."""
-        for path in (self.metrics, self.rollouts, self.evaluations, self.disagreements):
-            if path.exists():
-                kept = [row for row in read_jsonl(path, broken_tail=True) if int(row.get("step", 0)) <= step]
-                write_jsonl(path, kept)
+        """Drop every row after `step`, so that a resumed run writes them again: one row a step, whatever was killed.
+
+        An evaluation counts once it stands in `evaluations`, which is written last; what a killed one left elsewhere goes too.
+        """
+        whole: set[int] = set()
+        for path in (self.evaluations, self.metrics, self.rollouts, self.disagreements):
+            if not path.exists():
+                continue
+            kept = [row for row in read_jsonl(path, broken_tail=True) if int(row.get("step", 0)) <= step]
+            if path == self.evaluations:
+                whole = {int(row["step"]) for row in kept}
+            write_jsonl(path, [row for row in kept if not _is_of_evaluation(row) or int(row["step"]) in whole])
+
+
+def _is_of_evaluation(row: Mapping[str, Json]) -> bool:
+    return row.get("kind") == "evaluate" or row.get("split") == "held_out"
 
 
 def is_run(path: Path) -> bool:

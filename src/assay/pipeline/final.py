@@ -3,7 +3,7 @@
 As in R1 (arXiv 2501.12948 v2, section 3.2.2): rules pay checkable prompts; general ones are paid by reward models, each with
 a scope and a scale, and join in the last share of the steps only; language consistency pays throughout; the KL term holds
 the policy to the one that it starts from. It is a training run like any other: the general prompts are tasks whose verifier
-is the reward models (`pipeline/preferred.py`), the payment is the rule `r1_final`, the order is the task source `late`.
+is the reward models (`verify/preference.py`), the payment is the rule `r1_final`, the order is the task source `late`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from assay.core.types import Json
 from assay.pipeline.kinds import FinalStage
 from assay.pipeline.reinforce import reinforce
 from assay.pipeline.stage import Result, Work, run_config
-
-VERIFIER = "assay.pipeline.preferred:PreferenceVerifier"
+from assay.verify.preference import NAME as PREFERENCE
 
 
 def run_final(work: Work) -> Result:
@@ -58,7 +57,7 @@ def mixed(work: Work, stage: FinalStage, config: RunConfig) -> TasksConfig:
         "general": stage.general.model_dump(mode="json") if stage.general else {},
         "joins_at": joins,
         "share": stage.general_share,
-        "verifier": VERIFIER,
+        "verifier": PREFERENCE,
         "models": models,
     }
     return TasksConfig(source="late", options=options)

@@ -16,7 +16,8 @@ from pydantic import Field
 from assay.core.records import dumps
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.tasks.generators.scenarios import AMOUNT, ScenarioTasks, Told, form_of, plain, shown
+from assay.tasks.generators.drawn import DrawnTasks
+from assay.tasks.generators.scenarios import AMOUNT, Told, form_of, plain, scenario_tasks, shown
 from assay.tasks.source import Generator, Split
 
 LINES = {1: 2, 2: 3, 3: 5}
@@ -199,8 +200,8 @@ def draw(random: Random, level: int) -> Invoice:
     )
 
 
-def make(options: InvoiceOptions, split: Split, seed: int) -> ScenarioTasks:
-    return ScenarioTasks("invoice", split, seed, options.level, draw)
+def make(options: InvoiceOptions, split: Split, seed: int) -> DrawnTasks:
+    return scenario_tasks("invoice", split, seed, options.level, draw)
 
 
 INVOICE = Generator(

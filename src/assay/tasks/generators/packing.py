@@ -16,7 +16,8 @@ from pydantic import Field
 from assay.core.records import dumps
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.tasks.generators.scenarios import AMOUNT, ScenarioTasks, Told, amount, form_of, need_solver, plain, shown
+from assay.tasks.generators.drawn import DrawnTasks
+from assay.tasks.generators.scenarios import AMOUNT, Told, amount, form_of, need_solver, plain, scenario_tasks, shown
 from assay.tasks.source import Generator, Split
 from assay.verify.structured.optimum import solve
 
@@ -220,10 +221,10 @@ def _clash(item: Item, others: Sequence[Item]) -> bool:
     return any({item.kind, each.kind} == {"food", "chemical"} for each in others)
 
 
-def make(options: PackingOptions, split: Split, seed: int) -> ScenarioTasks:
+def make(options: PackingOptions, split: Split, seed: int) -> DrawnTasks:
     if options.level == 3:
         need_solver("the cheapest packing plan (packing at level 3)")
-    return ScenarioTasks("packing", split, seed, options.level, draw)
+    return scenario_tasks("packing", split, seed, options.level, draw)
 
 
 LEVELS: Mapping[int, str] = {

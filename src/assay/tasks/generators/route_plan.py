@@ -22,7 +22,8 @@ from pydantic import Field
 from assay.core.records import dumps
 from assay.core.section import Section
 from assay.core.types import Json
-from assay.tasks.generators.scenarios import AMOUNT, ScenarioTasks, Told, amount, form_of, need_solver, shown
+from assay.tasks.generators.drawn import DrawnTasks
+from assay.tasks.generators.scenarios import AMOUNT, Told, amount, form_of, need_solver, scenario_tasks, shown
 from assay.tasks.source import Generator, Split
 from assay.verify.structured.optimum import solve
 
@@ -248,10 +249,10 @@ def draw(random: Random, level: int) -> RoutePlan:
     )
 
 
-def make(options: RoutePlanOptions, split: Split, seed: int) -> ScenarioTasks:
+def make(options: RoutePlanOptions, split: Split, seed: int) -> DrawnTasks:
     if options.level == 3:
         need_solver("the cheapest route plan (route_plan at level 3)")
-    return ScenarioTasks("route_plan", split, seed, options.level, draw)
+    return scenario_tasks("route_plan", split, seed, options.level, draw)
 
 
 LEVELS: Mapping[int, str] = {

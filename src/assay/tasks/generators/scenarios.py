@@ -14,11 +14,9 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from assay.core.errors import MissingExtra
-from assay.core.records import sha256_of
-from assay.core.rng import stream
-from assay.core.types import Json, Message, Task
+from assay.core.types import Json
+from assay.tasks.generators.drawn import DrawnTasks, Posed
 from assay.tasks.source import Split
-from assay.tasks.split import split_of
 
 ASK = (
     "Think first if you like. End with one JSON object in a ```json fence, and nothing after it, in exactly this form:"
@@ -47,60 +45,30 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ScenarioTasks:
-    """Without end. Held-out tasks are the same for every seed, so that evaluations can be compared."""
+class Scenario:
+    """A plan as a problem that rules judge."""
 
-    name: str
-    split: Split
-    seed: int
-    level: int
-    draw: Callable[[Random, int], Plan]
+    plan: Plan
 
     @property
-    def length(self) -> None:
-        return None
+    def key(self) -> str:
+        return self.plan.key
 
-    @property
-    def fingerprint(self) -> str:
-        tasks = [self.task(index) for index in range(3)]
-        return sha256_of([self.name, self.split, self.seed, self.level, tasks])[:12]
+    def pose(self) -> Posed:
+        told = self.plan.tell()
+        truth = {
+            "contract": dict(CONTRACT),
+            "schema": told.schema,
+            "tables": {name: [dict(row) for row in rows] for name, rows in told.tables.items()},
+            "rules": [{"name": name, "expr": expression} for name, expression in told.rules],
+            "reference": told.reference,
+        }
+        prompt = f"{told.text}\n\n{ASK}\n{json.dumps(told.form, indent=2)}"
+        return Posed(prompt, truth, f"```json\n{json.dumps(told.reference)}\n```", told.tags)
 
-    def plan(self, index: int) -> Plan:
-        if index < 0:
-            raise IndexError(index)
-        random = stream(self.seed if self.split == "train" else 0, self.name, self.level, index)
-        drawn = self.draw(random, self.level)
-        while split_of(drawn.key) != self.split:
-            drawn = self.draw(random, self.level)
-        return drawn
 
-    def task(self, index: int) -> Task:
-        told = self.plan(index).tell()
-        side = "" if self.split == "train" else "held_out/"
-        return Task(
-            id=f"{self.name}/{self.level}/{side}{self.seed if self.split == 'train' else 0}-{index}",
-            prompt=(Message("user", f"{told.text}\n\n{ASK}\n{json.dumps(told.form, indent=2)}"),),
-            verifier="structured",
-            truth={
-                "contract": dict(CONTRACT),
-                "schema": told.schema,
-                "tables": {name: [dict(row) for row in rows] for name, rows in told.tables.items()},
-                "rules": [{"name": name, "expr": expression} for name, expression in told.rules],
-                "reference": told.reference,
-            },
-            source=self.name,
-            tags=(f"level-{self.level}", *told.tags),
-        )
-
-    def problem(self, index: int) -> str:
-        return self.plan(index).key
-
-    def place(self, index: int) -> str:
-        return f"{self.name}: task {index}"
-
-    def demonstration(self, index: int) -> str:
-        """The worked answer, for a supervised cold start."""
-        return f"```json\n{json.dumps(self.plan(index).tell().reference)}\n```"
+def scenario_tasks(name: str, split: Split, seed: int, level: int, draw: Callable[[Random, int], Plan]) -> DrawnTasks:
+    return DrawnTasks(name, split, seed, level, lambda random, at: Scenario(draw(random, at)), "structured")
 
 
 def shown(rows: Sequence[Mapping[str, Json]]) -> str:
